@@ -1,0 +1,8 @@
+/** Tests run from source; only the addon must be built. */
+module.exports = {
+  testEnvironment: "node",
+  testMatch: ["<rootDir>/test/**/*.test.ts"],
+  transform: { "\\.(ts|js)$": "<rootDir>/test/transform.cjs" },
+  transformIgnorePatterns: ["/node_modules/(?!onnx-buf/)"],
+  moduleNameMapper: { "^(\\.{1,2}/.*)\\.js$": "$1" },
+};

@@ -1,0 +1,17 @@
+// Assembles one level's table of kernels.
+#include "kernels/table.h"
+
+#define PARE_STRINGIFY_EXPANDED(name) #name
+#define PARE_STRINGIFY(name) PARE_STRINGIFY_EXPANDED(name)
+
+namespace pare::PARE_LEVEL {
+
+extern const Float16Kernels float16Kernels;
+
+extern const KernelTable kernelTable;
+const KernelTable kernelTable{
+    .level = PARE_STRINGIFY(PARE_LEVEL),
+    .float16 = &float16Kernels,
+};
+
+}  // namespace pare::PARE_LEVEL

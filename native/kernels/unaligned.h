@@ -1,0 +1,14 @@
+// Element types for memory at any byte offset: weights are views of a file, and ONNX promises no alignment.
+#pragma once
+
+#include <cstdint>
+
+namespace pare {
+
+using UnalignedFloat = float __attribute__((aligned(1), may_alias));
+using UnalignedUint16 = uint16_t __attribute__((aligned(1), may_alias));
+using UnalignedInt16 = int16_t __attribute__((aligned(1), may_alias));
+using UnalignedUint32 = uint32_t __attribute__((aligned(1), may_alias));
+using UnalignedInt32 = int32_t __attribute__((aligned(1), may_alias));
+
+}  // namespace pare
