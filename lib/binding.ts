@@ -1,7 +1,7 @@
 /** Loads the native addon: the local build first, then the platform's package; else says what to do. */
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { PareError } from "./errors.js";
 import type { Binding } from "./binding-types.js";
 
@@ -11,9 +11,10 @@ const root = join(__dirname, "..");
 function load(): Binding {
   const require = createRequire(join(root, "package.json"));
   const platform = `${process.platform}-${process.arch}`;
-  const local = join(root, "build", "Release", "pare.node");
+  // PARE_ADDON names another build, for the sanitizers.
+  const local = process.env.PARE_ADDON ?? join(root, "build", "Release", "pare.node");
   const causes: unknown[] = [];
-  for (const candidate of [existsSync(local) ? local : undefined, `@pare/${platform}`]) {
+  for (const candidate of [existsSync(local) ? resolve(local) : undefined, `@pare/${platform}`]) {
     if (candidate === undefined) continue;
     try {
       return require(candidate) as Binding;
