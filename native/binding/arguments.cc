@@ -53,7 +53,7 @@ Napi::ArrayBuffer adoptBlob(Napi::Env env, std::unique_ptr<Blob> blob) {
   const napi_status status =
       napi_create_external_arraybuffer(env, blob->data(), blob->byteLength(), release, blob.get(), &buffer);
   if (status == napi_ok) {
-    blob.release();  // NOLINT(bugprone-unused-return-value): the finalizer owns it now
+    static_cast<void>(blob.release());  // the finalizer owns it now
     return Napi::ArrayBuffer(env, buffer);
   }
   Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(env, blob->byteLength());

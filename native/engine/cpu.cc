@@ -10,7 +10,9 @@
 #include <fstream>
 #include <sstream>
 #include <thread>
-#if defined(__aarch64__)
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__)
 #include <sys/auxv.h>
 #endif
 
@@ -41,11 +43,24 @@ struct Level {
 bool always() { return true; }
 
 #if defined(__x86_64__)
-bool hasV4() { return __builtin_cpu_supports("x86-64-v4"); }
+// The levels of the x86-64 ABI supplement, feature by feature; the operating system's part is in the compiler's checks.
+bool hasV2() { return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt"); }
+bool hasV3() {
+  constexpr unsigned f16c = 1u << 29, movbe = 1u << 22, lzcnt = 1u << 5;
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & f16c) || !(ecx & movbe)) return false;
+  if (!__get_cpuid(0x80000001u, &eax, &ebx, &ecx, &edx) || !(ecx & lzcnt)) return false;
+  return hasV2() && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+         __builtin_cpu_supports("bmi2");
+}
+bool hasV4() {
+  return hasV3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
 const Level levels[] = {
     {&reference::kernelTable, always},
-    {&v2::kernelTable, [] { return static_cast<bool>(__builtin_cpu_supports("x86-64-v2")); }},
-    {&v3::kernelTable, [] { return static_cast<bool>(__builtin_cpu_supports("x86-64-v3")); }},
+    {&v2::kernelTable, hasV2},
+    {&v3::kernelTable, hasV3},
     {&v4::kernelTable, hasV4},
     {&vnni::kernelTable, [] { return hasV4() && __builtin_cpu_supports("avx512vnni"); }},
 };
@@ -79,7 +94,7 @@ struct Choice {
     for (const Level& level : levels)
       if (level.runsHere()) best = level.table;
     // Read once, before any worker runs: nothing in this process sets the environment.
-    const char* wanted = std::getenv("PARE_ISA");  // NOLINT(concurrency-mt-unsafe)
+    const char* wanted = std::getenv("PARE_ISA");
     if (wanted && *wanted) {
       if (const KernelTable* forced = find(wanted))
         best = forced;

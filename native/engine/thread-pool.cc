@@ -64,7 +64,7 @@ ThreadPool& ThreadPool::shared() {
 unsigned ThreadPool::defaultThreads() {
   static const unsigned threads = [] {
     // Read once, before any worker runs: nothing in this process sets the environment.
-    const char* text = std::getenv("PARE_THREADS");  // NOLINT(concurrency-mt-unsafe)
+    const char* text = std::getenv("PARE_THREADS");
     const long wanted = text ? std::strtol(text, nullptr, 10) : 0;
     return wanted > 0 ? static_cast<unsigned>(std::min(wanted, long{maximumHelpers} + 1)) : availableProcessors();
   }();
