@@ -20,9 +20,14 @@ function pack(packageJson, files) {
     if (packageJson.main === "pare.node") copyFileSync(addon, join(folder, "pare.node"));
     writeFileSync(join(folder, "package.json"), JSON.stringify(packageJson, null, 2));
     const [result] = JSON.parse(
-      execFileSync("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", out], { cwd: folder, encoding: "utf8" }),
+      execFileSync("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", out], {
+        cwd: folder,
+        encoding: "utf8",
+      }),
     );
-    console.log(`${result.filename}  ${(result.size / 1e6).toFixed(2)} MB packed, ${(result.unpackedSize / 1e6).toFixed(2)} MB unpacked`);
+    console.log(
+      `${result.filename}  ${(result.size / 1e6).toFixed(2)} MB packed, ${(result.unpackedSize / 1e6).toFixed(2)} MB unpacked`,
+    );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -32,7 +37,16 @@ mkdirSync(out, { recursive: true });
 const { version, license, engines } = manifest;
 const glibc = process.report.getReport().header.glibcVersionRuntime ? ["glibc"] : ["musl"];
 pack(
-  { name: addonPackage, version, license, engines, main: "pare.node", os: [process.platform], cpu: [process.arch], libc: glibc },
+  {
+    name: addonPackage,
+    version,
+    license,
+    engines,
+    main: "pare.node",
+    os: [process.platform],
+    cpu: [process.arch],
+    libc: glibc,
+  },
   ["LICENSE"],
 );
 
