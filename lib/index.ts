@@ -1,4 +1,6 @@
 /** pare's public face. */
+export * from "onnxruntime-common";
 export { kernels } from "./kernels/index.js";
 export { PareError, type ErrorCode } from "./errors.js";
 export * from "./report/index.js";
+export * from "./run/index.js";
