@@ -1,0 +1,157 @@
+/** Renders words and a page of words as pictures, the same on every machine: fonts from npm, none of the system's. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Sharp, SharpOptions } from "sharp";
+
+/** Rows of red, green, blue bytes. */
+export interface Picture {
+  width: number;
+  height: number;
+  pixels: Uint8Array;
+}
+
+/** A rectangle in pixels; right and bottom lie just outside. */
+export interface Box {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
+/** sharp's own function; the package is the user's, not a dependency of pare. */
+export type SharpFunction = (input?: Uint8Array | SharpOptions, options?: SharpOptions) => Sharp;
+
+export interface Renderer {
+  /** A word 48 pixels high; its look (font, ink, paper, sharpness) follows from `index`. */
+  word(text: string, index: number): Promise<Picture>;
+  /** Words in rows on a page, as many as fit, and where each stands. */
+  page(texts: readonly string[], width: number, height: number): Promise<{ picture: Picture; boxes: Box[] }>;
+  /** The picture as a PNG file's bytes. */
+  png(picture: Picture): Promise<Uint8Array>;
+  /** The picture turned upside down. */
+  turned(picture: Picture): Promise<Picture>;
+  close(): void;
+}
+
+/** File and the name by which fontconfig knows it. */
+const faces = [
+  ["DejaVuSans", "DejaVu Sans"],
+  ["DejaVuSerif", "DejaVu Serif"],
+  ["DejaVuSansMono", "DejaVu Sans Mono"],
+  ["DejaVuSans-Bold", "DejaVu Sans Bold"],
+  ["DejaVuSerif-Italic", "DejaVu Serif Italic"],
+  ["DejaVuSansCondensed", "DejaVu Sans Condensed"],
+  ["DejaVuSerif-Bold", "DejaVu Serif Bold"],
+  ["DejaVuSans-Oblique", "DejaVu Sans Oblique"],
+] as const;
+
+/** Ink on paper: plain, tinted, pale, light on dark, colour on colour. */
+const colours = [
+  ["#000000", "#ffffff"],
+  ["#1b2a49", "#f3ead7"],
+  ["#7d7d7d", "#e4e4e4"],
+  ["#f2f2f2", "#263238"],
+  ["#8c1c13", "#cfe3d4"],
+] as const;
+
+/** Text heights before the word is brought to 48 pixels: the smaller, the more blurred. */
+const fontPixels = [30, 22, 15] as const;
+
+const wordHeight = 48;
+
+/** `sharp` as loaded by the caller after this returns would be too late: fontconfig reads its settings at the first text. */
+export function createRenderer(loadSharp: () => SharpFunction, fontFolder: string): Renderer {
+  const settings = mkdtempSync(join(tmpdir(), "pare-fonts-"));
+  mkdirSync(join(settings, "cache"));
+  writeFileSync(
+    join(settings, "fonts.conf"),
+    `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">\n` +
+      `<fontconfig><dir>${escapeMarkup(fontFolder)}</dir><cachedir>${escapeMarkup(join(settings, "cache"))}</cachedir></fontconfig>\n`,
+  );
+  // Without this, a system with no fonts makes fontconfig warn on standard error, and one with fonts may hint differently.
+  process.env.FONTCONFIG_FILE = join(settings, "fonts.conf");
+  const sharp = loadSharp();
+
+  const text = (content: string, index: number, pixels: number, ink: string): Promise<Raw> => {
+    const [file, font] = faces[index % faces.length]!;
+    const fontfile = join(fontFolder, `${file}.ttf`);
+    const markup = `<span foreground="${ink}">${escapeMarkup(content)}</span>`;
+    // At 72 dots an inch a point is a pixel.
+    return raw(sharp({ text: { text: markup, fontfile, font: `${font} ${pixels}`, dpi: 72, rgba: true } }));
+  };
+
+  return {
+    async word(content, index) {
+      const [ink, paper] = colours[index % colours.length]!;
+      const pixels = fontPixels[Math.floor(index / colours.length) % fontPixels.length]!;
+      const { data, info } = await text(content, index, pixels, ink);
+      // Letters sit in a line of 1.6 times their size, as a text detector crops them.
+      const line = Math.max(info.height + 2, Math.round(pixels * 1.6));
+      const top = (line - info.height) >> 1;
+      const side = Math.round(pixels / 4);
+      const crop = await raw(
+        sharp(data, { raw: info })
+          .flatten({ background: paper })
+          .extend({ top, bottom: line - info.height - top, left: side, right: side, background: paper }),
+      );
+      return picture(await raw(sharp(crop.data, { raw: crop.info }).resize({ height: wordHeight })));
+    },
+
+    async page(texts, width, height) {
+      const layers: { input: Buffer; raw: Raw["info"]; left: number; top: number }[] = [];
+      const boxes: Box[] = [];
+      const margin = 24;
+      const rowHeight = 56;
+      let left = margin;
+      let top = margin;
+      for (const [index, content] of texts.entries()) {
+        const { data, info } = await text(content, index, 26, "#202020");
+        if (left + info.width + margin > width) {
+          left = margin;
+          top += rowHeight;
+        }
+        if (top + rowHeight > height - margin / 2) break;
+        layers.push({ input: data, raw: info, left, top: top + ((rowHeight - info.height) >> 1) });
+        const box = layers.at(-1)!;
+        // The ink and a rim around it, as people draw boxes around words.
+        boxes.push({ left: left - 3, top: box.top - 3, right: left + info.width + 3, bottom: box.top + info.height + 3 });
+        left += info.width + 40;
+      }
+      const paper = sharp({ create: { width, height, channels: 3, background: "#faf7f0" } });
+      return { picture: picture(await raw(paper.composite(layers).removeAlpha())), boxes };
+    },
+
+    async png({ width, height, pixels }) {
+      return sharp(pixels, { raw: { width, height, channels: 3 } })
+        .png()
+        .toBuffer();
+    },
+
+    async turned({ width, height, pixels }) {
+      return picture(await raw(sharp(pixels, { raw: { width, height, channels: 3 } }).rotate(180)));
+    },
+
+    close() {
+      rmSync(settings, { recursive: true, force: true });
+    },
+  };
+}
+
+type Raw = Awaited<ReturnType<typeof raw>>;
+
+async function raw(
+  image: Sharp,
+): Promise<{ data: Buffer; info: { width: number; height: number; channels: 1 | 2 | 3 | 4 } }> {
+  const { data, info } = await image.toColourspace("srgb").raw().toBuffer({ resolveWithObject: true });
+  return { data, info: { width: info.width, height: info.height, channels: info.channels } };
+}
+
+function picture({ data, info }: Raw): Picture {
+  if (info.channels !== 3) throw new Error(`a picture must have 3 channels; sharp gave ${info.channels}`);
+  return { width: info.width, height: info.height, pixels: data };
+}
+
+function escapeMarkup(content: string): string {
+  return content.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
