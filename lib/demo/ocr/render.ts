@@ -2,7 +2,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Sharp, SharpOptions } from "sharp";
+import type sharpFunction from "sharp";
+import type { Sharp } from "sharp";
 
 /** Rows of red, green, blue bytes. */
 export interface Picture {
@@ -20,7 +21,7 @@ export interface Box {
 }
 
 /** sharp's own function; the package is the user's, not a dependency of pare. */
-export type SharpFunction = (input?: Uint8Array | SharpOptions, options?: SharpOptions) => Sharp;
+export type SharpFunction = typeof sharpFunction;
 
 export interface Renderer {
   /** A word 48 pixels high; its look (font, ink, paper, sharpness) follows from `index`. */
