@@ -116,7 +116,12 @@ export function createRenderer(loadSharp: () => SharpFunction, fontFolder: strin
         layers.push({ input: data, raw: info, left, top: top + ((rowHeight - info.height) >> 1) });
         const box = layers.at(-1)!;
         // The ink and a rim around it, as people draw boxes around words.
-        boxes.push({ left: left - 3, top: box.top - 3, right: left + info.width + 3, bottom: box.top + info.height + 3 });
+        boxes.push({
+          left: left - 3,
+          top: box.top - 3,
+          right: left + info.width + 3,
+          bottom: box.top + info.height + 3,
+        });
         left += info.width + 40;
       }
       const paper = sharp({ create: { width, height, channels: 3, background: "#faf7f0" } });
