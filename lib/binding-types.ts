@@ -14,6 +14,70 @@ export interface NativeCall {
   cancel?: Int32Array;
 }
 
+/** How a row-major tensor of outer × axis × inner elements shares scales: blockSize 0 gives one to each index of the axis
+ * (axis 1: one to the tensor), else each block along the axis has its own, shaped outer × ceil(axis / blockSize) × inner. */
+export interface QuantizationLayout {
+  outer: number;
+  axis: number;
+  inner: number;
+  blockSize: number;
+}
+
+export type QuantizedType = "int8" | "uint8" | "int16" | "uint16" | "int4" | "uint4";
+
+/** What quantize returns; zeroPoint is stored as the type is, four-bit ones two a byte. */
+export interface NativeQuantized {
+  data: ArrayBuffer | TypedArray;
+  scale: ArrayBuffer;
+  zeroPoint: ArrayBuffer;
+  nanCount: number;
+}
+
+/** Scale (float32) and zero point (as stored; zeros when absent) of quantized data. */
+export interface NativeGrid {
+  dtype: QuantizedType;
+  scale: Floats;
+  zeroPoint?: TypedArray;
+}
+
+/** Σ x², Σ (x − x')², max |x − x'| and the number of finite x. */
+export interface NativeQuantizationError {
+  signal: number;
+  noise: number;
+  maxError: number;
+  count: number;
+}
+
+/** Sums over the pairs without a NaN (`count` of them; `nanCount` have one). Equal infinities add nothing. */
+export interface NativeComparison {
+  count: number;
+  maxError: number;
+  sumError: number;
+  sumSquareA: number;
+  sumSquareB: number;
+  sumSquareError: number;
+  dot: number;
+  nanCount: number;
+}
+
+export interface NativeMatMulNBits {
+  /** [n, ceil(k / blockSize), blockSize / 2] bytes. */
+  data: ArrayBuffer;
+  /** float32 [n, ceil(k / blockSize)]. */
+  scales: ArrayBuffer;
+  /** [n, ceil(ceil(k / blockSize) / 2)] bytes; absent when symmetric (8 everywhere). */
+  zeroPoints?: ArrayBuffer;
+  nanCount: number;
+}
+
+export interface NativeBnb4 {
+  /** ceil(k · n / 2) bytes. */
+  data: ArrayBuffer;
+  /** float32, ceil(k · n / blockSize). */
+  absmax: ArrayBuffer;
+  nanCount: number;
+}
+
 export interface Information {
   level: string;
   levels: string[];
@@ -32,4 +96,53 @@ export interface Binding {
 
   toHalf(format: "float16" | "bfloat16", x: Floats, out?: TypedArray, call?: NativeCall): unknown;
   fromHalf(format: "float16" | "bfloat16", h: TypedArray, out?: TypedArray, call?: NativeCall): unknown;
+  /** Finite magnitudes other than zero go into [smallest, largest]; → { data, clampedCount }. `out` may be x. */
+  clampForFloat16(
+    x: Floats,
+    bounds: { smallest: number; largest: number },
+    out?: TypedArray,
+    call?: NativeCall,
+  ): unknown;
+
+  /** → NativeQuantized. Scale and zero point are computed when `scale` is absent. */
+  quantize(
+    x: Floats,
+    layout: QuantizationLayout,
+    options: {
+      dtype: QuantizedType;
+      symmetric?: boolean;
+      reduceRange?: boolean;
+      scale?: Floats;
+      zeroPoint?: TypedArray;
+    },
+    out?: TypedArray,
+    call?: NativeCall,
+  ): unknown;
+  /** → float32 ArrayBuffer, or `out`. */
+  dequantize(q: TypedArray, layout: QuantizationLayout, grid: NativeGrid, out?: TypedArray, call?: NativeCall): unknown;
+  /** → NativeQuantizationError. */
+  quantizationError(x: Floats, q: TypedArray, layout: QuantizationLayout, grid: NativeGrid, call?: NativeCall): unknown;
+  /** → NativeComparison. */
+  compare(a: Floats, b: Floats, call?: NativeCall): unknown;
+  /** x is [k, n], row-major; blockSize a power of two from 16 to 256; → NativeMatMulNBits. */
+  packMatMulNBits(
+    x: Floats,
+    options: { k: number; n: number; blockSize: number; symmetric: boolean },
+    call?: NativeCall,
+  ): unknown;
+  /** x is [k, n], row-major; blockSize a power of two from 16 to 4096; → NativeBnb4. */
+  packBnb4(
+    x: Floats,
+    options: { k: number; n: number; blockSize: number; type: "nf4" | "fp4" },
+    call?: NativeCall,
+  ): unknown;
+  /** → ArrayBuffer or `out` of the columns × rows matrix; elementSize is 1, 2, 4 or 8 bytes. */
+  transpose(
+    bytes: TypedArray,
+    elementSize: number,
+    rows: number,
+    columns: number,
+    out?: TypedArray,
+    call?: NativeCall,
+  ): unknown;
 }

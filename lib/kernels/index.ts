@@ -1,9 +1,25 @@
 /** The fast transforms as plain functions over TypedArrays; `kernels.async` has each as a promise off the event loop. */
+import { compare } from "./compare.js";
 import * as float16 from "./float16.js";
+import * as fourBit from "./four-bit.js";
 import { asynchronous, synchronous } from "./kernel.js";
+import * as quantization from "./quantize.js";
+import { transpose } from "./transpose.js";
 
+export type { Comparison } from "./compare.js";
+export type { Bnb4, Bnb4Options, MatMulNBits, MatMulNBitsOptions } from "./four-bit.js";
 export type { KernelOptions } from "./kernel.js";
 export type { FromHalfOptions, ToHalfOptions } from "./float16.js";
+export { layoutOf, scaleCountOf, type LayoutOptions } from "./layout.js";
+export type {
+  DequantizeOptions,
+  GridOptions,
+  QuantizationError,
+  Quantized,
+  QuantizedArray,
+  QuantizeOptions,
+} from "./quantize.js";
+export type { TransposeOptions } from "./transpose.js";
 
 export const kernels = {
   /** float32 → float16 patterns: nearest, ties to even; overflow to infinity. */
@@ -14,11 +30,32 @@ export const kernels = {
   toBfloat16: synchronous(float16.toBfloat16),
   /** bfloat16 patterns → float32, exact. */
   fromBfloat16: synchronous(float16.fromBfloat16),
+  /** float32 → int8, uint8, int16, uint16, int4 or uint4: nearest, ties to even, saturating. */
+  quantize: synchronous(quantization.quantize),
+  /** (q − zeroPoint) · scale. */
+  dequantize: synchronous(quantization.dequantize),
+  /** Σ x², Σ (x − x')², max |x − x'| of quantized data. */
+  quantizationError: synchronous(quantization.quantizationError),
+  /** Weights [k, n] for ONNX Runtime's MatMulNBits, 4 bits. */
+  packMatMulNBits: synchronous(fourBit.packMatMulNBits),
+  /** Weights [k, n] for ONNX Runtime's MatMulBnb4. */
+  packBnb4: synchronous(fourBit.packBnb4),
+  /** Errors, cosine and signal-to-noise ratio between two arrays. */
+  compare: synchronous(compare),
+  /** Rows become columns. */
+  transpose: synchronous(transpose),
 
   async: {
     toFloat16: asynchronous(float16.toFloat16),
     fromFloat16: asynchronous(float16.fromFloat16),
     toBfloat16: asynchronous(float16.toBfloat16),
     fromBfloat16: asynchronous(float16.fromBfloat16),
+    quantize: asynchronous(quantization.quantize),
+    dequantize: asynchronous(quantization.dequantize),
+    quantizationError: asynchronous(quantization.quantizationError),
+    packMatMulNBits: asynchronous(fourBit.packMatMulNBits),
+    packBnb4: asynchronous(fourBit.packBnb4),
+    compare: asynchronous(compare),
+    transpose: asynchronous(transpose),
   },
 };

@@ -1,5 +1,8 @@
-// toHalf(format, x, out, call) and fromHalf(format, h, out, call); format is "float16" or "bfloat16".
+// toHalf(format, x, out, call) and fromHalf(format, h, out, call), format being "float16" or "bfloat16", and
+// clampForFloat16(x, { smallest, largest }, out, call).
 #include "engine/float16.h"
+
+#include <memory>
 
 #include "binding/module.h"
 #include "binding/task.h"
@@ -44,9 +47,34 @@ Napi::Value fromHalf(const Napi::CallbackInfo& info) {
   return run(std::move(task), CallOptions::read(info[3]));
 }
 
+Napi::Value clampForFloat16(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Task task(info);
+  const Bytes in = task.pin(readFloats(info[0], "x"));
+  if (!info[1].IsObject()) fail(env, "PARE_OPTION", "the bounds must be { smallest, largest }");
+  const auto bounds = info[1].As<Napi::Object>();
+  const auto smallest = static_cast<float>(readNumber(bounds.Get("smallest"), "smallest"));
+  const auto largest = static_cast<float>(readNumber(bounds.Get("largest"), "largest"));
+  if (!(smallest >= 0 && smallest <= largest))
+    fail(env, "PARE_OPTION", "smallest must be at least 0 and at most largest");
+  const Output out = prepareOutput(env, info[2], in.byteLength);
+  auto moved = std::make_shared<uint64_t>(0);
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("data", out.value);
+  task.value = result;
+  task.finish = [moved](Napi::Object object) { object.Set("clampedCount", static_cast<double>(*moved)); };
+  task.compute = [=](const Execution& execution) {
+    *moved = pare::clampForFloat16(execution, in.as<const UnalignedFloat>(),
+                                   reinterpret_cast<UnalignedFloat*>(out.data), in.byteLength / 4, smallest, largest);
+    return execution.outcome();
+  };
+  return run(std::move(task), CallOptions::read(info[3]));
+}
+
 const Registration registration([](Napi::Env env, Napi::Object exports) {
   exports.Set("toHalf", Napi::Function::New(env, toHalf));
   exports.Set("fromHalf", Napi::Function::New(env, fromHalf));
+  exports.Set("clampForFloat16", Napi::Function::New(env, clampForFloat16));
 });
 
 }  // namespace

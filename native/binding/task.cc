@@ -30,6 +30,7 @@ class Worker final : public Napi::AsyncWorker {
         deferred_(Napi::Promise::Deferred::New(task.env)),
         compute_(std::move(task.compute)),
         result_(std::move(task.result)),
+        finish_(std::move(task.finish)),
         execution_(execution) {
     Napi::Array kept = Napi::Array::New(task.env, task.pinned.size() + 1);
     kept.Set(0u, task.value.IsEmpty() ? task.env.Undefined() : task.value);
@@ -45,6 +46,7 @@ class Worker final : public Napi::AsyncWorker {
     const Napi::HandleScope scope(env);
     try {
       check(env, status_);
+      if (finish_) finish_(kept_.Value().Get(0u).As<Napi::Object>());
       deferred_.Resolve(result_ ? result_(env) : kept_.Value().Get(0u));
     } catch (const Napi::Error& error) {
       deferred_.Reject(error.Value());
@@ -56,6 +58,7 @@ class Worker final : public Napi::AsyncWorker {
   Napi::Promise::Deferred deferred_;
   std::function<Status(const Execution&)> compute_;
   std::function<Napi::Value(Napi::Env)> result_;
+  std::function<void(Napi::Object)> finish_;
   Execution execution_;
   Napi::ObjectReference kept_;  // [the result when there is no result_, then what is pinned]
   Status status_;
@@ -87,6 +90,7 @@ Napi::Value run(Task task, const CallOptions& options) {
     return worker->promise();
   }
   check(task.env, guarded(task.compute, execution));
+  if (task.finish) task.finish(task.value.As<Napi::Object>());
   if (task.result) return task.result(task.env);
   return task.value.IsEmpty() ? task.env.Undefined() : task.value;
 }

@@ -32,6 +32,7 @@ struct Task {
   Napi::Env env;
   std::function<Status(const Execution&)> compute;  // touches no JavaScript; may run on another thread
   std::function<Napi::Value(Napi::Env)> result;     // runs on the JavaScript thread afterwards; undefined when empty
+  std::function<void(Napi::Object)> finish;         // completes `value`, an object, on the JavaScript thread afterwards
   Napi::Value value;                                // the result when `result` is empty: an out buffer
   std::vector<Napi::Value> pinned;
 };

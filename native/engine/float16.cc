@@ -19,4 +19,13 @@ void fromHalf(const Execution& execution, HalfFormat format, const UnalignedUint
                          [&](size_t begin, size_t end) { convert(in + begin, out + begin, end - begin); });
 }
 
+uint64_t clampForFloat16(const Execution& execution, const UnalignedFloat* in, UnalignedFloat* out, size_t count,
+                         float smallest, float largest) {
+  std::atomic<uint64_t> moved{0};
+  execution.forEachChunk(count, elementwiseGrain, [&](size_t begin, size_t end) {
+    moved += execution.kernels.float16->clamp(in + begin, out + begin, end - begin, smallest, largest);
+  });
+  return moved.load();
+}
+
 }  // namespace pare

@@ -12,4 +12,8 @@ void toHalf(const Execution& execution, HalfFormat format, const UnalignedFloat*
 void fromHalf(const Execution& execution, HalfFormat format, const UnalignedUint16* in, UnalignedFloat* out,
               size_t count);
 
+// Moves finite magnitudes other than zero into [smallest, largest] and returns how many moved; `out` may be `in`.
+uint64_t clampForFloat16(const Execution& execution, const UnalignedFloat* in, UnalignedFloat* out, size_t count,
+                         float smallest, float largest);
+
 }  // namespace pare

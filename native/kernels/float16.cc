@@ -87,9 +87,23 @@ void fromBfloat16(const UnalignedUint16* in, UnalignedFloat* out, size_t count) 
   for (size_t i = 0; i < count; i++) out[i] = floatOf(static_cast<uint32_t>(in[i]) << 16);
 }
 
+size_t clamp(const UnalignedFloat* in, UnalignedFloat* out, size_t count, float smallest, float largest) {
+  uint32_t moved = 0;
+  for (size_t i = 0; i < count; i++) {
+    const float value = in[i];
+    const float magnitude = __builtin_fabsf(value);
+    float target = magnitude < smallest ? smallest : magnitude;
+    target = magnitude > largest ? largest : target;
+    const bool moves = magnitude > 0.0f && magnitude <= 0x1.fffffep127f && target != magnitude;
+    moved += moves;
+    out[i] = moves ? __builtin_copysignf(target, value) : value;
+  }
+  return moved;
+}
+
 }  // namespace
 
 extern const Float16Kernels float16Kernels;
-const Float16Kernels float16Kernels{toFloat16, fromFloat16, toBfloat16, fromBfloat16};
+const Float16Kernels float16Kernels{toFloat16, fromFloat16, toBfloat16, fromBfloat16, clamp};
 
 }  // namespace pare::PARE_LEVEL

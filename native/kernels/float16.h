@@ -16,6 +16,9 @@ struct Float16Kernels {
   void (*fromFloat16)(const UnalignedUint16* in, UnalignedFloat* out, size_t count);
   void (*toBfloat16)(const UnalignedFloat* in, UnalignedUint16* out, size_t count);
   void (*fromBfloat16)(const UnalignedUint16* in, UnalignedFloat* out, size_t count);
+  // Moves finite magnitudes other than zero into [smallest, largest], the sign kept, and returns how many moved: what a
+  // model needs before it becomes float16. `out` may be `in`; count is below 2³².
+  size_t (*clamp)(const UnalignedFloat* in, UnalignedFloat* out, size_t count, float smallest, float largest);
 };
 
 }  // namespace pare

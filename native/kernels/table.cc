@@ -7,11 +7,19 @@
 namespace pare::PARE_LEVEL {
 
 extern const Float16Kernels float16Kernels;
+extern const QuantizeKernels quantizeKernels;
+extern const FourBitKernels fourBitKernels;
+extern const CompareKernels compareKernels;
+extern const TransposeKernels transposeKernels;
 
 extern const KernelTable kernelTable;
 const KernelTable kernelTable{
     .level = PARE_STRINGIFY(PARE_LEVEL),
     .float16 = &float16Kernels,
+    .quantize = &quantizeKernels,
+    .fourBit = &fourBitKernels,
+    .compare = &compareKernels,
+    .transpose = &transposeKernels,
 };
 
 }  // namespace pare::PARE_LEVEL

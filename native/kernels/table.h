@@ -1,13 +1,21 @@
 // The table of kernels that each instruction-set level exports, one family a field.
 #pragma once
 
+#include "kernels/compare.h"
 #include "kernels/float16.h"
+#include "kernels/four-bit.h"
+#include "kernels/quantize.h"
+#include "kernels/transpose.h"
 
 namespace pare {
 
 struct KernelTable {
   const char* level;
   const Float16Kernels* float16;
+  const QuantizeKernels* quantize;
+  const FourBitKernels* fourBit;
+  const CompareKernels* compare;
+  const TransposeKernels* transpose;
 };
 
 }  // namespace pare

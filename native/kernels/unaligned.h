@@ -11,4 +11,10 @@ using UnalignedInt16 = int16_t __attribute__((aligned(1), may_alias));
 using UnalignedUint32 = uint32_t __attribute__((aligned(1), may_alias));
 using UnalignedInt32 = int32_t __attribute__((aligned(1), may_alias));
 
+// The same for a template's element type, since template arguments lose their attributes.
+template <class Element>
+struct Unaligned {
+  typedef Element Type __attribute__((aligned(1), may_alias));  // NOLINT(modernize-use-using): attributes would be lost
+};
+
 }  // namespace pare

@@ -63,3 +63,14 @@ export function hardFloats(count: number, seed: number): Float32Array<ArrayBuffe
     i % 5 === 4 ? special[Math.floor(random() * special.length)]! : (random() * 2 - 1) * 10 ** (random() * 12 - 8),
   );
 }
+
+type Bits = Float32Array | Int8Array | Uint8Array | Int16Array | Uint16Array;
+
+/** Expects the same bits in both arrays; says where they differ first. (toEqual takes seconds on long arrays.) */
+export function expectSameBits(got: Bits, wanted: Bits): void {
+  expect(got).toHaveLength(wanted.length);
+  const bytesOf = (array: Bits): Buffer => Buffer.from(array.buffer, array.byteOffset, array.byteLength);
+  if (bytesOf(got).equals(bytesOf(wanted))) return;
+  const index = got.findIndex((value, i) => !Object.is(value, wanted[i]));
+  throw new Error(`differ first at ${index}: got ${got[index]}, wanted ${wanted[index]}`);
+}

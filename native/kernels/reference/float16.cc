@@ -65,9 +65,23 @@ void from(const UnalignedUint16* in, UnalignedFloat* out, size_t count) {
   }
 }
 
+size_t clamp(const UnalignedFloat* in, UnalignedFloat* out, size_t count, float smallest, float largest) {
+  size_t moved = 0;
+  for (size_t i = 0; i < count; i++) {
+    float value = in[i];
+    if (value > 0 && value < smallest) value = smallest;
+    if (value < 0 && value > -smallest) value = -smallest;
+    if (value > largest && std::isfinite(value)) value = largest;
+    if (value < -largest && std::isfinite(value)) value = -largest;
+    moved += !std::isnan(value) && value != in[i];
+    out[i] = value;
+  }
+  return moved;
+}
+
 }  // namespace
 
 extern const Float16Kernels float16Kernels;
-const Float16Kernels float16Kernels{to<5>, from<5>, to<8>, from<8>};
+const Float16Kernels float16Kernels{to<5>, from<5>, to<8>, from<8>, clamp};
 
 }  // namespace pare::PARE_LEVEL

@@ -1,0 +1,280 @@
+// Quantizing tensors over the thread pool (see quantize.h).
+#include "engine/quantize.h"
+
+#include <atomic>
+#include <cmath>
+
+#include "engine/quantization-walk.h"
+
+namespace pare {
+namespace {
+
+struct Bounds {
+  int32_t low, high;
+};
+
+// What the type can hold.
+Bounds boundsOf(QuantizedType type) {
+  switch (type) {
+    case QuantizedType::int8:
+      return {-128, 127};
+    case QuantizedType::uint8:
+      return {0, 255};
+    case QuantizedType::int16:
+      return {-32768, 32767};
+    case QuantizedType::uint16:
+      return {0, 65535};
+    case QuantizedType::int4:
+      return {-8, 7};
+    case QuantizedType::uint4:
+      return {0, 15};
+  }
+  return {0, 0};
+}
+
+// What scales are computed for: ONNX_INT_TYPE_REDUCED_RANGE, ONNX_INT_TYPE_SYMMETRIC_RANGE, else all of it.
+Bounds scaleBounds(QuantizedType type, bool symmetric, bool reduceRange) {
+  const Bounds all = boundsOf(type);
+  if (reduceRange) {
+    if (type == QuantizedType::int8 || type == QuantizedType::int16) return {all.low / 2, (all.high + 1) / 2};
+    return {all.low / 2, all.high / 2};
+  }
+  if (symmetric && (type == QuantizedType::int8 || type == QuantizedType::int16)) return {-all.high, all.high};
+  return all;
+}
+
+const QuantizeKernels::Storage& storageOf(const QuantizeKernels& table, QuantizedType type) {
+  switch (type) {
+    case QuantizedType::uint8:
+    case QuantizedType::uint4:
+      return table.uint8;
+    case QuantizedType::int16:
+      return table.int16;
+    case QuantizedType::uint16:
+      return table.uint16;
+    default:
+      return table.int8;
+  }
+}
+
+struct Range {
+  float low = 0, high = 0;
+};
+
+// The smallest normal float32: below it numpy's rules take a scale for zero.
+constexpr double smallestScale = 0x1p-126;
+
+void parametersOf(Range range, Bounds bounds, bool symmetric, bool blocked, float& scale, int32_t& zeroPoint) {
+  if (symmetric) {
+    range.high = std::max(-range.low, range.high);
+    range.low = -range.high;
+  }
+  const double steps = static_cast<double>(bounds.high) - bounds.low;
+  double width = static_cast<double>(range.high) - range.low;
+  // The rule for blocks subtracts in float32 and goes on with the rounded scale; the other one stays in double.
+  if (blocked && std::isfinite(range.high - range.low)) width = range.high - range.low;
+  double exact = width / steps;
+  if (blocked) exact = static_cast<float>(exact);
+  const bool vanishes = exact < smallestScale;
+  scale = vanishes ? 1.0f : static_cast<float>(exact);
+  zeroPoint = 0;
+  if (symmetric && (!vanishes || blocked))
+    zeroPoint = static_cast<int32_t>(std::nearbyint((bounds.low + bounds.high) / 2.0));
+  else if (!vanishes)
+    zeroPoint =
+        std::clamp(static_cast<int32_t>(std::nearbyint(bounds.low - range.low / exact)), bounds.low, bounds.high);
+}
+
+// A walk over `layout`. Short rows and short runs are spread out first, so that the kernels see long rows: each element
+// of the spread row gets its own copy of the scale, in `spread`, which then stands for `parameters`.
+QuantizationWalk walkOf(const QuantizationLayout& layout, const QuantizationParameters& parameters,
+                        QuantizationParameters& spread, const QuantizationParameters** used) {
+  constexpr size_t shortRun = 32, longRow = 1024;
+  *used = &parameters;
+  const size_t row = layout.axis * layout.inner;
+  const bool spreads = !layout.blockSize && layout.outer > 1 && layout.axis > 1 &&
+                       (layout.inner == 1 ? row < longRow : layout.inner < shortRun);
+  if (!spreads) return QuantizationWalk(layout);
+  const size_t copies = std::min(layout.outer, row < longRow ? longRow / row : 1);
+  for (size_t i = 0; i < copies * row; i++) {
+    spread.scale.push_back(parameters.scale[i % row / layout.inner]);
+    spread.zeroPoint.push_back(parameters.zeroPoint[i % row / layout.inner]);
+  }
+  *used = &spread;
+  return QuantizationWalk({.outer = layout.outer, .axis = copies * row, .inner = 1});
+}
+
+// Calls each(begin, end) for pieces of a chunk that fit buffers of `scratchCount` elements.
+constexpr size_t scratchCount = 4096;
+template <class Each>
+void forEachScratch(size_t begin, size_t end, Each&& each) {
+  for (; begin < end; begin += scratchCount) each(begin, std::min(end, begin + scratchCount));
+}
+
+// Dequantizes elements [begin, end) into `out`; four-bit chunks begin at even positions and fit the scratch.
+void dequantizeSpan(const QuantizeKernels& table, const QuantizationWalk& walk, QuantizedType type, const uint8_t* in,
+                    const QuantizationParameters& parameters, size_t begin, size_t end, UnalignedFloat* out) {
+  const QuantizeKernels::Storage& storage = storageOf(table, type);
+  const auto convert = [&](const uint8_t* source, size_t from, size_t to, UnalignedFloat* target) {
+    const size_t width = isSixteenBit(type) ? 2 : 1;
+    walk.forEach(
+        from, to,
+        [&](size_t start, size_t runLength, size_t runCount, size_t first) {
+          storage.dequantizeRuns(source + (start - from) * width, target + (start - from), runLength, runCount,
+                                 parameters.scale.data() + first, parameters.zeroPoint.data() + first);
+        },
+        [&](size_t start, size_t count, size_t first) {
+          storage.dequantizeColumns(source + (start - from) * width, target + (start - from), count,
+                                    parameters.scale.data() + first, parameters.zeroPoint.data() + first);
+        });
+  };
+  if (!isFourBit(type)) {
+    convert(in + begin * (isSixteenBit(type) ? 2 : 1), begin, end, out);
+    return;
+  }
+  const auto unpack = type == QuantizedType::int4 ? table.unpackSigned : table.unpackUnsigned;
+  uint8_t bytes[scratchCount];
+  forEachScratch(begin, end, [&](size_t from, size_t to) {
+    unpack(in + from / 2, bytes, to - from);
+    convert(bytes, from, to, out + (from - begin));
+  });
+}
+
+}  // namespace
+
+void unpackIntegers(QuantizedType type, const uint8_t* in, int32_t* out, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    const int32_t nibble = isFourBit(type) ? (in[i / 2] >> (i % 2 * 4)) & 15 : 0;
+    switch (type) {
+      case QuantizedType::int8:
+        out[i] = static_cast<int8_t>(in[i]);
+        break;
+      case QuantizedType::uint8:
+        out[i] = in[i];
+        break;
+      case QuantizedType::int16:
+        out[i] = reinterpret_cast<const UnalignedInt16*>(in)[i];
+        break;
+      case QuantizedType::uint16:
+        out[i] = reinterpret_cast<const UnalignedUint16*>(in)[i];
+        break;
+      case QuantizedType::int4:
+        out[i] = (nibble ^ 8) - 8;
+        break;
+      case QuantizedType::uint4:
+        out[i] = nibble;
+        break;
+    }
+  }
+}
+
+void packIntegers(QuantizedType type, const int32_t* in, uint8_t* out, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    if (isFourBit(type))
+      out[i / 2] = static_cast<uint8_t>(i % 2 ? out[i / 2] | (in[i] & 15) << 4 : in[i] & 15);
+    else if (isSixteenBit(type))
+      reinterpret_cast<UnalignedUint16*>(out)[i] = static_cast<uint16_t>(in[i]);
+    else
+      out[i] = static_cast<uint8_t>(in[i]);
+  }
+}
+
+Status computeParameters(const Execution& execution, const UnalignedFloat* in, const QuantizationLayout& layout,
+                         QuantizedType type, bool symmetric, bool reduceRange, QuantizationParameters& parameters) {
+  const size_t scaleCount = layout.scaleCount();
+  std::vector<float> low(scaleCount), high(scaleCount);
+  findRanges(execution, in, layout, low.data(), high.data());
+  parameters.scale.resize(scaleCount);
+  parameters.zeroPoint.resize(scaleCount);
+  const Bounds bounds = scaleBounds(type, symmetric, reduceRange);
+  execution.forEachChunk(scaleCount, 4096, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; i++)
+      parametersOf({low[i], high[i]}, bounds, symmetric, layout.blockSize != 0, parameters.scale[i],
+                   parameters.zeroPoint[i]);
+  });
+  return execution.outcome();
+}
+
+Status quantize(const Execution& execution, const UnalignedFloat* in, const QuantizationLayout& layout,
+                QuantizedType type, const QuantizationParameters& parameters, uint8_t* out, uint64_t* nanCount) {
+  const QuantizeKernels& table = *execution.kernels.quantize;
+  const QuantizeKernels::Storage& storage = storageOf(table, type);
+  QuantizationParameters spread;
+  const QuantizationParameters* used = nullptr;
+  const QuantizationWalk walk = walkOf(layout, parameters, spread, &used);
+  const Bounds bounds = boundsOf(type);
+  const size_t width = isSixteenBit(type) ? 2 : 1;
+  std::atomic<uint64_t> nans{0};
+  // Quantizes elements [from, to) into bytes at `target`.
+  const auto convert = [&](size_t from, size_t to, uint8_t* target) {
+    size_t found = 0;
+    walk.forEach(
+        from, to,
+        [&](size_t start, size_t runLength, size_t runCount, size_t first) {
+          found +=
+              storage.quantizeRuns(in + start, target + (start - from) * width, runLength, runCount,
+                                   used->scale.data() + first, used->zeroPoint.data() + first, bounds.low, bounds.high);
+        },
+        [&](size_t start, size_t count, size_t first) {
+          found +=
+              storage.quantizeColumns(in + start, target + (start - from) * width, count, used->scale.data() + first,
+                                      used->zeroPoint.data() + first, bounds.low, bounds.high);
+        });
+    if (found) nans.fetch_add(found, std::memory_order_relaxed);
+  };
+  execution.forEachChunk(layout.count(), elementwiseGrain, [&](size_t begin, size_t end) {
+    if (!isFourBit(type)) {
+      convert(begin, end, out + begin * width);
+      return;
+    }
+    uint8_t bytes[scratchCount];
+    forEachScratch(begin, end, [&](size_t from, size_t to) {
+      convert(from, to, bytes);
+      table.packNibbles(bytes, out + from / 2, to - from);
+    });
+  });
+  *nanCount = nans.load();
+  return execution.outcome();
+}
+
+Status dequantize(const Execution& execution, const uint8_t* in, const QuantizationLayout& layout, QuantizedType type,
+                  const QuantizationParameters& parameters, UnalignedFloat* out) {
+  QuantizationParameters spread;
+  const QuantizationParameters* used = nullptr;
+  const QuantizationWalk walk = walkOf(layout, parameters, spread, &used);
+  execution.forEachChunk(layout.count(), elementwiseGrain, [&](size_t begin, size_t end) {
+    dequantizeSpan(*execution.kernels.quantize, walk, type, in, *used, begin, end, out + begin);
+  });
+  return execution.outcome();
+}
+
+Status quantizationError(const Execution& execution, const UnalignedFloat* x, const uint8_t* q,
+                         const QuantizationLayout& layout, QuantizedType type, const QuantizationParameters& parameters,
+                         QuantizationError* error) {
+  QuantizationParameters spread;
+  const QuantizationParameters* used = nullptr;
+  const QuantizationWalk walk = walkOf(layout, parameters, spread, &used);
+  const size_t count = layout.count();
+  std::vector<Comparison> parts((count + elementwiseGrain - 1) / elementwiseGrain);
+  execution.forEachChunk(count, elementwiseGrain, [&](size_t begin, size_t end) {
+    Comparison& part = parts[begin / elementwiseGrain];
+    float restored[scratchCount];
+    forEachScratch(begin, end, [&](size_t from, size_t to) {
+      dequantizeSpan(*execution.kernels.quantize, walk, type, q, *used, from, to, restored);
+      // Infinities saturate: their error says nothing about the grid.
+      for (size_t i = from; i < to; i++)
+        if (std::isinf(x[i])) restored[i - from] = x[i];
+      execution.kernels.compare->compare(x + from, restored, to - from, &part);
+    });
+  });
+  *error = {};
+  for (const Comparison& part : parts) {
+    error->signal += part.sumSquareA;
+    error->noise += part.sumSquareError;
+    error->maxError = std::max(error->maxError, part.maxError);
+    error->count += part.count;
+  }
+  return execution.outcome();
+}
+
+}  // namespace pare

@@ -1,0 +1,139 @@
+// Packers of four-bit weights (see four-bit.h).
+#include "kernels/four-bit.h"
+
+#include "kernels/table.h"
+
+namespace pare::PARE_LEVEL {
+namespace {
+
+constexpr float largest = 0x1.fffffep127f;
+constexpr size_t tileColumns = FourBitKernels::tileColumns;
+
+// Half away from zero for values in [0, 15]; the part behind the point is exact.
+inline uint32_t roundHalfUp(float value) {
+  const auto whole = static_cast<int32_t>(value);
+  return static_cast<uint32_t>(whole + (value - static_cast<float>(whole) >= 0.5f));
+}
+
+struct Tile {
+  float low[tileColumns], high[tileColumns], reciprocal[tileColumns], zeroPoint[tileColumns];
+  uint8_t bytes[FourBitKernels::maximumBlock / 2][tileColumns];
+};
+
+inline uint32_t quantizeOne(float value, float reciprocal, float zeroPoint) {
+  float scaled = value * reciprocal + zeroPoint;
+  scaled = scaled > 0.0f ? scaled : 0.0f;  // also where a denormal scale has an infinite reciprocal
+  scaled = scaled < 15.0f ? scaled : 15.0f;
+  return roundHalfUp(value == value ? scaled : zeroPoint);
+}
+
+size_t packMatMulNBits(const UnalignedFloat* in, size_t rowCount, size_t stride, size_t columnCount, size_t blockSize,
+                       bool symmetric, uint8_t* data, size_t dataStride, UnalignedFloat* scales, size_t scaleStride,
+                       uint8_t* zeroPoints) {
+  Tile tile;
+  for (size_t c = 0; c < tileColumns; c++) {
+    tile.low[c] = largest;
+    tile.high[c] = -largest;
+  }
+  for (size_t row = 0; row < rowCount; row++) {
+    const UnalignedFloat* values = in + row * stride;
+    for (size_t c = 0; c < columnCount; c++) {
+      const float value = values[c];
+      const bool finite = __builtin_fabsf(value) <= largest;
+      const float low = finite ? value : largest, high = finite ? value : -largest;
+      tile.low[c] = low < tile.low[c] ? low : tile.low[c];
+      tile.high[c] = high > tile.high[c] ? high : tile.high[c];
+    }
+  }
+  for (size_t c = 0; c < columnCount; c++) {
+    float low = tile.low[c], high = tile.high[c], scale, zeroPoint = 8.0f;
+    if (low > high) low = high = 0.0f;  // nothing finite
+    if (symmetric) {
+      // −8 reaches further than 7, so the larger side goes there.
+      scale = -(__builtin_fabsf(high) > __builtin_fabsf(low) ? high : low) / 8.0f;
+    } else {
+      low = low < 0.0f ? low : 0.0f;
+      high = high > 0.0f ? high : 0.0f;
+      scale = (high - low) / 15.0f;
+      zeroPoint = scale != 0.0f ? 0.0f - low / scale : low;
+      zeroPoint = zeroPoint > 0.0f ? zeroPoint : 0.0f;
+      zeroPoint = static_cast<float>(roundHalfUp(zeroPoint < 15.0f ? zeroPoint : 15.0f));
+    }
+    scales[c * scaleStride] = scale;
+    zeroPoints[c] = static_cast<uint8_t>(zeroPoint);
+    tile.zeroPoint[c] = zeroPoint;
+    tile.reciprocal[c] = scale != 0.0f ? 1.0f / scale : 0.0f;
+  }
+  uint32_t nans = 0;
+  for (size_t row = 0; row + 1 < rowCount; row += 2) {
+    const UnalignedFloat *even = in + row * stride, *odd = even + stride;
+    uint8_t* bytes = tile.bytes[row / 2];
+    for (size_t c = 0; c < columnCount; c++) {
+      const float a = even[c], b = odd[c];
+      nans += (a != a) + (b != b);
+      bytes[c] = static_cast<uint8_t>(quantizeOne(a, tile.reciprocal[c], tile.zeroPoint[c]) |
+                                      quantizeOne(b, tile.reciprocal[c], tile.zeroPoint[c]) << 4);
+    }
+  }
+  if (rowCount % 2) {
+    const UnalignedFloat* even = in + (rowCount - 1) * stride;
+    for (size_t c = 0; c < columnCount; c++) {
+      nans += even[c] != even[c];
+      tile.bytes[rowCount / 2][c] = static_cast<uint8_t>(quantizeOne(even[c], tile.reciprocal[c], tile.zeroPoint[c]));
+    }
+  }
+  for (size_t i = (rowCount + 1) / 2; i < blockSize / 2; i++)
+    for (size_t c = 0; c < columnCount; c++) tile.bytes[i][c] = 0;
+  for (size_t c = 0; c < columnCount; c++)
+    for (size_t i = 0; i < blockSize / 2; i++) data[c * dataStride + i] = tile.bytes[i][c];
+  return nans;
+}
+
+inline uint32_t codeNf4(float value) {
+  uint32_t code = 0;
+  for (const float pivot : nf4Pivots) code += value > pivot;
+  return code;
+}
+
+inline uint32_t codeFp4(float value) {
+  const float magnitude = __builtin_fabsf(value);
+  uint32_t rank = 0;
+  for (const float pivot : fp4Pivots) rank += magnitude > pivot;
+  // Codes in the order of their values are 0 1 6 7 4 5 2 3.
+  return (rank & 3u) | (((rank >> 1) ^ (rank >> 2)) & 1u) << 2 | (value < 0.0f ? 8u : 0u);
+}
+
+template <uint32_t code(float)>
+size_t packBnb4(const float* in, size_t count, uint8_t* out, UnalignedFloat* absmax) {
+  // Patterns of magnitudes are ordered as integers.
+  uint32_t largestBits = 0;
+  for (size_t i = 0; i < count; i++) {
+    const uint32_t bits = __builtin_bit_cast(uint32_t, in[i]) & 0x7fffffffu;
+    const uint32_t finite = bits < 0x7f800000u ? bits : 0;
+    largestBits = finite > largestBits ? finite : largestBits;
+  }
+  const float magnitude = __builtin_bit_cast(float, largestBits);
+  *absmax = magnitude;
+  const float reciprocal = magnitude != 0.0f ? 1.0f / magnitude : 0.0f;
+  uint32_t nans = 0;
+  uint8_t codes[2 * FourBitKernels::maximumBlock];
+  for (size_t begin = 0; begin < count; begin += sizeof codes) {
+    const size_t length = count - begin < sizeof codes ? count - begin : sizeof codes;
+    for (size_t i = 0; i < length; i++) {
+      const float value = in[begin + i];
+      nans += value != value;
+      codes[i] = static_cast<uint8_t>(code(value == value ? value * reciprocal : 0.0f));
+    }
+    if (length % 2) codes[length] = static_cast<uint8_t>(code(0.0f));
+    for (size_t i = 0; i < (length + 1) / 2; i++)
+      out[begin / 2 + i] = static_cast<uint8_t>(codes[2 * i] << 4 | codes[2 * i + 1]);
+  }
+  return nans;
+}
+
+}  // namespace
+
+extern const FourBitKernels fourBitKernels;
+const FourBitKernels fourBitKernels{packMatMulNBits, packBnb4<codeNf4>, packBnb4<codeFp4>};
+
+}  // namespace pare::PARE_LEVEL

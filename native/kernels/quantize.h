@@ -1,0 +1,43 @@
+// float32 → integers on a grid of scale and zero point, and back.
+//
+// Operation: q = clip(rint(x / scale) + zeroPoint, low, high), nearest with ties to even; NaN becomes the zero point
+// and is counted; x' = (q - zeroPoint) · scale. The quotient is a true division: a product with the reciprocal rounds
+// differently. Layout: contiguous elements, any alignment. "Runs": runLength elements share one scale, one run after
+// the other. "Columns": element i has the i-th scale. Four-bit values are computed a byte each and packed two a byte,
+// low nibble first. Floor: 4 bytes read and 1, 2 or ½ written an element. Rules: ONNX QuantizeLinear and
+// DequantizeLinear, opset 21; numpy's float32 arithmetic in onnxruntime.quantization's quant_utils.py.
+#pragma once
+
+#include <cstddef>
+
+#include "kernels/unaligned.h"
+
+namespace pare {
+
+struct QuantizeKernels {
+  // Widens [*low, *high] by the finite values among `in`; both must hold a range around zero already.
+  void (*range)(const UnalignedFloat* in, size_t count, float* low, float* high);
+  // The same for each column of a matrix whose rows lie `stride` elements apart.
+  void (*columnRanges)(const UnalignedFloat* in, size_t rowCount, size_t stride, size_t columnCount, float* low,
+                       float* high);
+
+  // What each storage type has; `count` and runLength · runCount stay below 2³². Quantizing returns the number of NaNs.
+  struct Storage {
+    size_t (*quantizeRuns)(const UnalignedFloat* in, void* out, size_t runLength, size_t runCount, const float* scales,
+                           const int32_t* zeroPoints, int32_t low, int32_t high);
+    size_t (*quantizeColumns)(const UnalignedFloat* in, void* out, size_t count, const float* scales,
+                              const int32_t* zeroPoints, int32_t low, int32_t high);
+    void (*dequantizeRuns)(const void* in, UnalignedFloat* out, size_t runLength, size_t runCount, const float* scales,
+                           const int32_t* zeroPoints);
+    void (*dequantizeColumns)(const void* in, UnalignedFloat* out, size_t count, const float* scales,
+                              const int32_t* zeroPoints);
+  };
+  Storage int8, uint8, int16, uint16;
+
+  // Bytes whose low four bits count ⇄ two values a byte; an odd last value leaves the upper nibble zero.
+  void (*packNibbles)(const uint8_t* in, uint8_t* out, size_t count);
+  void (*unpackSigned)(const uint8_t* in, uint8_t* out, size_t count);
+  void (*unpackUnsigned)(const uint8_t* in, uint8_t* out, size_t count);
+};
+
+}  // namespace pare
