@@ -1,6 +1,7 @@
 /** Tests run from source; only the addon must be built. */
 module.exports = {
   testEnvironment: "node",
+  globalSetup: "<rootDir>/test/build.mjs",
   testMatch: ["<rootDir>/test/**/*.test.ts"],
   transform: { "\\.(ts|js)$": "<rootDir>/test/transform.cjs" },
   transformIgnorePatterns: ["/node_modules/(?!onnx-buf/)"],

@@ -4,3 +4,4 @@ export { kernels } from "./kernels/index.js";
 export { PareError, type ErrorCode } from "./errors.js";
 export * from "./report/index.js";
 export * from "./run/index.js";
+export type { LongCall, Progress } from "./progress.js";

@@ -1,8 +1,8 @@
 // Builds dist/: CommonJS from lib/ with types, the ONNX message types in one CommonJS file, and the ES module face.
 import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
-import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { build } from "esbuild";
+import { chmodSync, rmSync, writeFileSync } from "node:fs";
+import { bundleProto } from "./proto.mjs";
 
 const require = createRequire(import.meta.url);
 rmSync("dist", { recursive: true, force: true });
@@ -10,19 +10,7 @@ execFileSync(process.execPath, [require.resolve("typescript/bin/tsc"), "-p", "ts
   stdio: "inherit",
 });
 
-// onnx-buf is published as an ES module only, which CommonJS on older Node cannot load: it goes into the file that re-exports it.
-await build({
-  entryPoints: ["lib/model/proto.ts"],
-  outfile: "dist/model/proto.js",
-  bundle: true,
-  platform: "node",
-  target: "node20",
-  format: "cjs",
-  external: ["@bufbuild/protobuf", "@bufbuild/protobuf/*"],
-  banner: {
-    js: `/*! onnx-buf ${JSON.parse(readFileSync("node_modules/onnx-buf/package.json", "utf8")).version}, MIT */`,
-  },
-});
+await bundleProto("dist/model/proto.js");
 
 // One addon and one Tensor class for `import` and `require` alike: the ES module re-exports the CommonJS build.
 const names = Object.keys(require("../dist/index.js")).filter((name) => name !== "default");

@@ -1,3 +1,4 @@
 /** Reports: what was done to a model, as tables for people and as data for tools. */
 export { Report, signalToNoise } from "./report.js";
 export type { ReportTextOptions, ReportTotals, SkippedReport, TensorReport, TensorReportInput } from "./report.js";
+export { information, type Information } from "./information.js";

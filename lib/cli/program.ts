@@ -1,0 +1,67 @@
+/** The program `pare`: its commands, and how their errors become exit codes. */
+import { Command, CommanderError } from "commander";
+import { pareVersion } from "../report/information.js";
+import type { PareCommand } from "./command.js";
+import { info } from "./info.js";
+import { Terminal } from "./terminal.js";
+
+/** Every command, in the order in which help lists them. */
+const commands: ((terminal: Terminal) => PareCommand)[] = [info];
+
+/** The parser with all its commands. */
+export function createProgram(terminal = new Terminal(process.stdout, process.stderr)): Command {
+  const program = new Command("pare")
+    .description("Makes neural networks smaller and faster: prunes and quantizes ONNX models.")
+    .version(pareVersion(), "-V, --version", "print pare's version")
+    .usage("<command> [options]")
+    .helpCommand("help [command]", "how a command is used");
+  for (const command of commands) program.addCommand(command(terminal));
+  for (const command of [program, ...program.commands])
+    command
+      .exitOverride()
+      .configureOutput({ outputError: () => undefined })
+      .allowExcessArguments(false)
+      .helpOption("-h, --help", "print this help");
+  return program;
+}
+
+/** Runs the command line and returns the exit code: 0 done, 1 the work failed, 2 wrong usage, 128 + signal interrupted. */
+export async function main(args: readonly string[]): Promise<number> {
+  const terminal = new Terminal(process.stdout, process.stderr);
+  const program = createProgram(terminal);
+  const json = args.includes("--json");
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return terminal.interrupted ?? Number(process.exitCode ?? 0);
+  } catch (error) {
+    if (terminal.interrupted !== undefined) {
+      terminal.showError({ code: "PARE_ABORTED", message: "Interrupted; no file was left half-written." }, json);
+      return terminal.interrupted;
+    }
+    if (error instanceof CommanderError) return usageError(error, program, terminal, json);
+    const { code, message, stack } = error as { code?: string; message: string; stack?: string };
+    const known = code?.startsWith("PARE_") ?? false;
+    // An error without a code of ours is a fault of pare: its stack helps whoever reports it.
+    terminal.showError(
+      known ? { ...(code === undefined ? {} : { code }), message } : { message: stack ?? message },
+      json,
+    );
+    return code === "PARE_OPTION" ? 2 : 1;
+  } finally {
+    terminal.endProgress();
+  }
+}
+
+function usageError(error: CommanderError, program: Command, terminal: Terminal, json: boolean): number {
+  if (error.exitCode === 0) return 0; // help and version are printed
+  if (error.code !== "commander.help") {
+    const message = error.message
+      .replace(/^error: /, "")
+      .replace(/\n?\(Did you mean (one of )?(.*)\?\)$/s, ". Did you mean $2?")
+      .replace(/([^.?!])$/, "$1.");
+    const named = program.commands.find((command) => command.name() === program.args[0]);
+    const name = named ? `${named.name()} ` : "";
+    terminal.showError({ code: "PARE_OPTION", message: `${message} See pare ${name}--help.` }, json);
+  }
+  return 2;
+}

@@ -1,0 +1,123 @@
+/** The terminal that a command talks to: results, errors, progress, interruption. */
+import { SingleBar } from "cli-progress";
+import type { LongCall, Progress } from "../progress.js";
+import { style, wrap, type TextOptions } from "../report/table.js";
+
+/** What a command hands back: the same result for people and for tools. */
+export interface Result {
+  json: unknown;
+  text: (format: TextOptions) => string;
+  /** Default 0; 1 where the work was done and its answer is no. */
+  exitCode?: number;
+}
+
+/** Options of every command. */
+export interface CommonOptions {
+  json?: boolean;
+  quiet?: boolean;
+  threads?: number;
+}
+
+/** What a command passes on to the library. */
+export type Context = LongCall & { signal: AbortSignal; onProgress: (progress: Progress) => void };
+
+const exitCodes: Partial<Record<NodeJS.Signals, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+const barDelayMs = 1000;
+
+export class Terminal {
+  readonly #interrupt = new AbortController();
+  #exitCode: number | undefined;
+  #bar: SingleBar | undefined;
+  #startedAt = 0;
+
+  constructor(
+    private readonly stdout: NodeJS.WriteStream,
+    private readonly stderr: NodeJS.WriteStream,
+  ) {
+    // A reader that has seen enough (`pare inspect model.onnx | head`) is no failure.
+    for (const stream of [stdout, stderr])
+      stream.on("error", (error: NodeJS.ErrnoException) => {
+        if (error.code !== "EPIPE" && stream === stdout)
+          stderr.write(`Error: the output cannot be written: ${error.message}\n`);
+        process.exit(error.code === "EPIPE" ? (this.#exitCode ?? 0) : 1);
+      });
+    for (const name of Object.keys(exitCodes) as NodeJS.Signals[])
+      process.on(name, () => {
+        // Once asks the work to stop and clean up; twice ends it.
+        if (this.interrupted !== undefined) process.exit(this.interrupted);
+        this.#exitCode = exitCodes[name]!;
+        this.#interrupt.abort();
+      });
+  }
+
+  /** The exit code of the signal that interrupted the work, if one did. */
+  get interrupted(): number | undefined {
+    return this.#interrupt.signal.aborted ? this.#exitCode : undefined;
+  }
+
+  context({ json, quiet, threads }: CommonOptions): Context {
+    this.#startedAt = performance.now();
+    const silent = (json ?? false) || (quiet ?? false) || !this.stderr.isTTY;
+    return {
+      signal: this.#interrupt.signal,
+      onProgress: silent
+        ? () => undefined
+        : (progress) => {
+            this.#progress(progress);
+          },
+      ...(threads === undefined ? {} : { threads }),
+    };
+  }
+
+  /** Prints what a command hands back; a quiet one prints nothing. */
+  show(result: Result, { json, quiet }: CommonOptions): void {
+    this.endProgress();
+    if (json) this.stdout.write(`${JSON.stringify(result.json, null, 2)}\n`);
+    else if (!quiet) this.stdout.write(`${result.text(formatOf(this.stdout))}\n`);
+  }
+
+  /** Prints an error as one paragraph, or as JSON, on the error stream. */
+  showError({ code, message }: { code?: string; message: string }, json: boolean): void {
+    this.endProgress();
+    if (json) {
+      this.stderr.write(`${JSON.stringify({ error: { code, message } })}\n`);
+      return;
+    }
+    const { width, color } = formatOf(this.stderr);
+    const head = `Error${code === undefined ? "" : ` ${code}`}:`;
+    const text = wrap(`${head} ${message.trim()}`, width, "  ");
+    this.stderr.write(`${style(head, "red", color)}${text.slice(head.length)}\n`);
+  }
+
+  endProgress(): void {
+    this.#bar?.stop();
+    this.#bar = undefined;
+  }
+
+  /** Shows a bar once the work has taken more than a moment. */
+  #progress({ done, total, what }: Progress): void {
+    if (!this.#bar) {
+      if (performance.now() - this.#startedAt < barDelayMs) return;
+      this.#bar = new SingleBar({
+        stream: this.stderr,
+        format: "{what} {bar} {percentage} %  {eta_formatted} left",
+        barCompleteChar: "█",
+        barIncompleteChar: "░",
+        barsize: 30,
+        hideCursor: true,
+        clearOnComplete: true,
+        gracefulExit: false,
+        etaBuffer: 50,
+      });
+      this.#bar.start(total, done, { what });
+    }
+    this.#bar.setTotal(total);
+    this.#bar.update(done, { what });
+  }
+}
+
+/** Width and colour of a stream: none where it is no terminal; NO_COLOR and FORCE_COLOR are respected. */
+function formatOf(stream: NodeJS.WriteStream): TextOptions {
+  if (!stream.isTTY) return {};
+  return { width: stream.columns || 80, color: stream.hasColors() };
+}
