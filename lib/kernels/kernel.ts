@@ -34,23 +34,29 @@ export function asynchronous<Arguments extends unknown[], Result>(
 ): (...args: Arguments) => Promise<Result> {
   return async (...args) => {
     const { options, native, result } = describe(...args);
-    const { threads, signal } = options ?? {};
-    signal?.throwIfAborted();
-    const cancel = new Int32Array(1);
-    const abort = (): void => {
-      Atomics.store(cancel, 0, 1);
-    };
-    signal?.addEventListener("abort", abort, { once: true });
-    try {
-      const raw = await native({ async: true, cancel, ...(threads === undefined ? {} : { threads }) });
-      return result(raw);
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw error;
-    } finally {
-      signal?.removeEventListener("abort", abort);
-    }
+    return result(await offLoop(native, options));
   };
+}
+
+/** Starts a native call off the event loop; the signal cancels it and rejects with its reason. */
+export async function offLoop(
+  native: (call: NativeCall) => unknown,
+  { threads, signal }: KernelOptions = {},
+): Promise<unknown> {
+  signal?.throwIfAborted();
+  const cancel = new Int32Array(1);
+  const abort = (): void => {
+    Atomics.store(cancel, 0, 1);
+  };
+  signal?.addEventListener("abort", abort, { once: true });
+  try {
+    return await native({ async: true, cancel, ...(threads === undefined ? {} : { threads }) });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
 }
 
 /** The kind of a typed array by its tag: `instanceof` fails for arrays of another realm. */
