@@ -5,3 +5,4 @@ export { PareError, type ErrorCode } from "./errors.js";
 export * from "./report/index.js";
 export * from "./run/index.js";
 export type { LongCall, Progress } from "./progress.js";
+export * from "./data/index.js";

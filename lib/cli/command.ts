@@ -1,5 +1,6 @@
 /** How a command of `pare` is declared: commander's Command with examples, common options and one way to run. */
 import { Command, InvalidArgumentError } from "commander";
+import { PareError } from "../errors.js";
 import type { CommonOptions, Context, Result, Terminal } from "./terminal.js";
 
 export interface Example {
@@ -73,4 +74,14 @@ export function number(text: string): number {
 /** Collects an option that may be given several times, or once with commas. */
 export function list(text: string, previous: string[] | undefined): string[] {
   return [...(previous ?? []), ...text.split(",").filter((part) => part !== "")];
+}
+
+/** Takes "name=value" apart; the name may hold "=" itself. */
+export function namedValue(option: string): (text: string) => [string, string] {
+  return (text) => {
+    const at = text.lastIndexOf("=");
+    if (at < 1 || at === text.length - 1)
+      throw new PareError("PARE_OPTION", `--${option} takes name=value; got "${text}".`);
+    return [text.slice(0, at), text.slice(at + 1)];
+  };
 }

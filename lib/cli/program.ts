@@ -1,12 +1,12 @@
 /** The program `pare`: its commands, and how their errors become exit codes. */
 import { Command, CommanderError } from "commander";
 import { pareVersion } from "../report/information.js";
-import type { PareCommand } from "./command.js";
+import { compare } from "./compare.js";
 import { info } from "./info.js";
 import { Terminal } from "./terminal.js";
 
 /** Every command, in the order in which help lists them. */
-const commands: ((terminal: Terminal) => PareCommand)[] = [info];
+const commands: ((terminal: Terminal) => Command)[] = [info, compare];
 
 /** The parser with all its commands. */
 export function createProgram(terminal = new Terminal(process.stdout, process.stderr)): Command {

@@ -1,0 +1,3 @@
+/** Examples for models: readers, and inputs made up from a seed. */
+export type { Batch, Batches } from "./batch.js";
+export { decodeNpy, readNpy } from "./npy.js";
