@@ -28,8 +28,8 @@ export interface Renderer {
   word(text: string, index: number): Promise<Picture>;
   /** Words in rows on a page, as many as fit, and where each stands. */
   page(texts: readonly string[], width: number, height: number): Promise<{ picture: Picture; boxes: Box[] }>;
-  /** The picture as a PNG file's bytes. */
-  png(picture: Picture): Promise<Uint8Array>;
+  /** The pictures in columns on one sheet, as a PNG file's bytes. */
+  sheet(pictures: readonly Picture[]): Promise<Uint8Array>;
   /** The picture turned upside down. */
   turned(picture: Picture): Promise<Picture>;
   close(): void;
@@ -128,8 +128,19 @@ export function createRenderer(loadSharp: () => SharpFunction, fontFolder: strin
       return { picture: picture(await raw(paper.composite(layers).removeAlpha())), boxes };
     },
 
-    async png({ width, height, pixels }) {
-      return sharp(pixels, { raw: { width, height, channels: 3 } })
+    async sheet(pictures) {
+      const columns = 5;
+      const cell = { width: Math.max(...pictures.map(({ width }) => width)) + 16, height: wordHeight + 12 };
+      const layers = pictures.map(({ width, height, pixels }, index) => ({
+        input: Buffer.from(pixels.buffer, pixels.byteOffset, pixels.byteLength),
+        raw: { width, height, channels: 3 as const },
+        left: 8 + (index % columns) * cell.width,
+        top: 6 + Math.floor(index / columns) * cell.height,
+      }));
+      const rows = Math.ceil(pictures.length / columns);
+      const size = { width: columns * cell.width, height: rows * cell.height, channels: 3 as const };
+      return sharp({ create: { ...size, background: "#ffffff" } })
+        .composite(layers)
         .png()
         .toBuffer();
     },

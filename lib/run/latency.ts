@@ -1,0 +1,46 @@
+/** Times several runs beside each other, in rotation, so that a busy moment of the machine strikes all alike. */
+import { setTimeout as pause } from "node:timers/promises";
+import type { LongCall } from "../progress.js";
+
+export interface LatencyOptions extends Omit<LongCall, "threads"> {
+  /** Turns of each at most. Default 20. */
+  turns?: number;
+  /** No turn begins after this many milliseconds, but three are always taken. Default 5000. */
+  budgetMs?: number;
+}
+
+/** Milliseconds of a run. */
+export interface Latency {
+  medianMs: number;
+  minMs: number;
+  turns: number;
+}
+
+/** A runtime's threads spin for work before they sleep: without a rest, those of one session slow the next one down. */
+const restMs = 20;
+
+/** Calls each function in turn, and again; one call of each turn is not timed, the next one is. */
+export async function measureLatencies(
+  runs: readonly (() => Promise<unknown>)[],
+  { turns = 20, budgetMs = 5000, signal, onProgress }: LatencyOptions = {},
+): Promise<Latency[]> {
+  const times = runs.map((): number[] => []);
+  const end = performance.now() + budgetMs;
+  for (let turn = 0; turn < turns && (turn < 3 || performance.now() < end); turn++) {
+    onProgress?.({ done: Math.max(turn / turns, 1 - (end - performance.now()) / budgetMs), total: 1, what: "timing" });
+    // Every other turn goes backwards: nobody always runs after the same neighbour.
+    const order = runs.map((_, index) => (turn % 2 === 0 ? index : runs.length - 1 - index));
+    for (const index of order) {
+      await pause(restMs, undefined, signal === undefined ? {} : { signal });
+      await runs[index]!();
+      const start = performance.now();
+      await runs[index]!();
+      times[index]!.push(performance.now() - start);
+    }
+  }
+  onProgress?.({ done: 1, total: 1, what: "timing" });
+  return times.map((all) => {
+    const sorted = all.sort((a, b) => a - b);
+    return { medianMs: sorted[sorted.length >> 1]!, minMs: sorted[0]!, turns: sorted.length };
+  });
+}
