@@ -1,5 +1,6 @@
 /** What each of the three PP-OCR models is asked, and how its answers are counted. */
 import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { findPackages } from "../packages.js";
 import { countFound, findBoxes } from "./boxes.js";
@@ -62,7 +63,7 @@ export function findAssets(): {
       string
     >,
     fonts: join(dirname(found["dejavu-fonts-ttf/package.json"]), "ttf"),
-    loadSharp: () => require(found.sharp) as SharpFunction,
+    loadSharp: () => createRequire(__filename)(found.sharp) as SharpFunction,
   };
 }
 
@@ -79,7 +80,7 @@ export async function createTasks(
   const alphabet = alphabetOf(await readFile(models.keys, "utf8"));
   // Every other word stands on its head.
   const turned = await Promise.all(
-    pictures.map((picture, index) => (index % 2 === 0 ? picture : renderer.turned(picture))),
+    pictures.map(async (picture, index) => (index % 2 === 0 ? picture : renderer.turned(picture))),
   );
   const read = pictures.map((picture) => input(picture, plain));
   const strips = turned.map((picture) => input(picture, plain, stripWidth));
@@ -101,7 +102,7 @@ export async function createTasks(
       counts: `words of ${count} told upright from upside down`,
       total: count,
       inputs: strips,
-      right: ({ data }, index) => (data[1]! > data[0]! === (index % 2 === 1) ? 1 : 0),
+      right: ({ data }, index) => (Number(data[1]! > data[0]!) === index % 2 ? 1 : 0),
       compareEvery: 1,
       timed: strips[0]!,
     },
