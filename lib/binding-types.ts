@@ -145,4 +145,34 @@ export interface Binding {
     out?: TypedArray,
     call?: NativeCall,
   ): unknown;
+
+  /** Row-major float32; with `packedFor`, b is the data of a matrix packed for that level. */
+  matmul(
+    a: Floats,
+    b: Floats,
+    m: number,
+    n: number,
+    k: number,
+    transposeA: boolean,
+    transposeB: boolean,
+    packedFor?: string,
+    out?: TypedArray,
+    call?: NativeCall,
+  ): unknown;
+  /** 8-bit integers; `packedSigned` is the signedness of a packed b. */
+  matmulInteger(
+    a: TypedArray,
+    b: TypedArray,
+    m: number,
+    n: number,
+    k: number,
+    aZeroPoint?: TypedArray,
+    bZeroPoint?: TypedArray,
+    packedFor?: string,
+    packedSigned?: boolean,
+    out?: TypedArray,
+    call?: NativeCall,
+  ): unknown;
+  /** → { data: ArrayBuffer, level } */
+  pack(b: TypedArray, k: number, n: number, transposed: boolean, call?: NativeCall): unknown;
 }

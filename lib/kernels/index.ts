@@ -5,10 +5,12 @@ import * as fourBit from "./four-bit.js";
 import { asynchronous, synchronous } from "./kernel.js";
 import * as quantization from "./quantize.js";
 import { transpose } from "./transpose.js";
+import * as matmul from "./matmul.js";
 
 export type { Comparison } from "./compare.js";
 export type { Bnb4, Bnb4Options, MatMulNBits, MatMulNBitsOptions } from "./four-bit.js";
 export type { KernelOptions } from "./kernel.js";
+export type { MatmulIntegerOptions, MatmulOptions, PackedMatrix, PackOptions } from "./matmul.js";
 export type { FromHalfOptions, ToHalfOptions } from "./float16.js";
 export { layoutOf, scaleCountOf, type LayoutOptions } from "./layout.js";
 export type {
@@ -45,6 +47,13 @@ export const kernels = {
   /** Rows become columns. */
   transpose: synchronous(transpose),
 
+  /** C [m, n] = A [m, k] · B [k, n], row-major float32. */
+  matmul: synchronous(matmul.matmul),
+  /** The same for 8-bit integers with zero points, into int32 that wraps: ONNX MatMulInteger. */
+  matmulInteger: synchronous(matmul.matmulInteger),
+  /** A matrix laid out once for many products; matmul and matmulInteger take it as b. */
+  pack: synchronous(matmul.pack),
+
   async: {
     toFloat16: asynchronous(float16.toFloat16),
     fromFloat16: asynchronous(float16.fromFloat16),
@@ -57,5 +66,8 @@ export const kernels = {
     packBnb4: asynchronous(fourBit.packBnb4),
     compare: asynchronous(compare),
     transpose: asynchronous(transpose),
+    matmul: asynchronous(matmul.matmul),
+    matmulInteger: asynchronous(matmul.matmulInteger),
+    pack: asynchronous(matmul.pack),
   },
 };

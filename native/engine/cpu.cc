@@ -79,12 +79,6 @@ const Level levels[] = {
 };
 #endif
 
-const KernelTable* find(const std::string& name) {
-  for (const Level& level : levels)
-    if (level.table->level == name && level.runsHere()) return level.table;
-  return nullptr;
-}
-
 struct Choice {
   std::atomic<const KernelTable*> table;
   std::string warning;
@@ -96,7 +90,7 @@ struct Choice {
     // Read once, before any worker runs: nothing in this process sets the environment.
     const char* wanted = std::getenv("PARE_ISA");
     if (wanted && *wanted) {
-      if (const KernelTable* forced = find(wanted))
+      if (const KernelTable* forced = findKernels(wanted))
         best = forced;
       else
         warning = std::string("PARE_ISA=") + wanted + " is not a level of this machine; using " + best->level;
@@ -161,6 +155,12 @@ double containerQuota() {
 
 const KernelTable& kernels() { return *choice().table.load(std::memory_order_relaxed); }
 
+const KernelTable* findKernels(const std::string& name) {
+  for (const Level& level : levels)
+    if (level.table->level == name && level.runsHere()) return level.table;
+  return nullptr;
+}
+
 std::vector<std::string> availableLevels() {
   std::vector<std::string> names;
   for (const Level& level : levels)
@@ -169,7 +169,7 @@ std::vector<std::string> availableLevels() {
 }
 
 bool setLevel(const std::string& name) {
-  const KernelTable* table = find(name);
+  const KernelTable* table = findKernels(name);
   if (table) choice().table.store(table, std::memory_order_relaxed);
   return table != nullptr;
 }

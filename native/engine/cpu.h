@@ -11,6 +11,9 @@ namespace pare {
 // The kernels in use: the best level of this processor, or the one that PARE_ISA names.
 const KernelTable& kernels();
 
+// The kernels of a level by its name; null when it is unknown or cannot run here.
+const KernelTable* findKernels(const std::string& level);
+
 // Levels that can run here, slowest first; "reference" is always the first.
 std::vector<std::string> availableLevels();
 

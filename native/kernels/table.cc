@@ -11,6 +11,8 @@ extern const QuantizeKernels quantizeKernels;
 extern const FourBitKernels fourBitKernels;
 extern const CompareKernels compareKernels;
 extern const TransposeKernels transposeKernels;
+extern const MatmulKernels matmulKernels;
+extern const MatmulIntegerKernels matmulIntegerKernels;
 
 extern const KernelTable kernelTable;
 const KernelTable kernelTable{
@@ -20,6 +22,8 @@ const KernelTable kernelTable{
     .fourBit = &fourBitKernels,
     .compare = &compareKernels,
     .transpose = &transposeKernels,
+    .matmul = &matmulKernels,
+    .matmulInteger = &matmulIntegerKernels,
 };
 
 }  // namespace pare::PARE_LEVEL

@@ -4,6 +4,8 @@
 #include "kernels/compare.h"
 #include "kernels/float16.h"
 #include "kernels/four-bit.h"
+#include "kernels/matmul-integer.h"
+#include "kernels/matmul.h"
 #include "kernels/quantize.h"
 #include "kernels/transpose.h"
 
@@ -16,6 +18,8 @@ struct KernelTable {
   const FourBitKernels* fourBit;
   const CompareKernels* compare;
   const TransposeKernels* transpose;
+  const MatmulKernels* matmul;
+  const MatmulIntegerKernels* matmulInteger;
 };
 
 }  // namespace pare

@@ -64,7 +64,7 @@ export function hardFloats(count: number, seed: number): Float32Array<ArrayBuffe
   );
 }
 
-type Bits = Float32Array | Int8Array | Uint8Array | Int16Array | Uint16Array;
+type Bits = Float32Array | Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array;
 
 /** Expects the same bits in both arrays; says where they differ first. (toEqual takes seconds on long arrays.) */
 export function expectSameBits(got: Bits, wanted: Bits): void {

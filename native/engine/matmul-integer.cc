@@ -1,0 +1,143 @@
+// The matrix product of 8-bit integers (see matmul-integer.h).
+#include "engine/matmul-integer.h"
+
+#include <cstring>
+
+#include "engine/matmul-blocks.h"
+
+namespace pare {
+namespace {
+
+int32_t valueOf(uint8_t byte, bool isSigned) { return isSigned ? static_cast<int8_t>(byte) : byte; }
+
+// Everything after the products of shifted bytes: zero points, shifted likewise, and sums.
+struct Correction {
+  std::unique_ptr<Scratch> memory;
+  const int32_t* aZero = nullptr;  // one, or one a row
+  size_t aZeroStep = 0;
+  const int32_t* bZero = nullptr;    // one a column, padded to whole strips; null when all are zero
+  const int32_t* rowSums = nullptr;  // of shifted values; where bZero is not null
+  bool anyAZero = false;
+
+  bool needed() const { return anyAZero || bZero; }
+};
+
+struct IntegerOperands {
+  const MatmulIntegerKernels& kernels;
+  const MatmulIntegerArguments& of;
+  const Correction& correction;
+  const int32_t* packedSums;  // of the columns of a packed B
+
+  static constexpr bool sumsColumns = true;
+
+  void packA(size_t row, size_t rows, size_t unit, size_t units, uint32_t* to) const {
+    const size_t from = unit * kernels.unitDepth;
+    kernels.packRows(of.a + row * of.k + from, of.k, rows, std::min(units * kernels.unitDepth, of.k - from),
+                     {MatmulSide::a, of.aSigned}, to, rows);
+  }
+  void packB(size_t column, size_t columns, size_t unit, size_t units, uint32_t* to) const {
+    const size_t from = unit * kernels.unitDepth;
+    kernels.packColumns(of.b + from * of.n + column, of.n, columns, std::min(units * kernels.unitDepth, of.k - from),
+                        {MatmulSide::b, of.bSigned}, to, kernels.tile.stripColumns);
+  }
+  void sumColumns(const uint32_t* strip, size_t units, int32_t* sums) const {
+    if (correction.anyAZero) kernels.columnSums(strip, units, sums);
+  }
+  // `sums` become the terms that A's zero points are multiplied with: k·bZero − the sums of the columns.
+  void finish(size_t row, size_t rows, size_t column, size_t columns, int32_t* sums) const {
+    if (!correction.needed()) return;
+    if (packedSums) std::memcpy(sums, packedSums + column, columns * sizeof(int32_t));
+    const int32_t* bZero = correction.bZero ? correction.bZero + column : nullptr;
+    for (size_t j = 0; j < columns; j++) {
+      const uint32_t product = bZero ? static_cast<uint32_t>(of.k) * static_cast<uint32_t>(bZero[j]) : 0;
+      sums[j] = static_cast<int32_t>(product - static_cast<uint32_t>(sums[j]));
+    }
+    kernels.correct(of.c + row * of.n + column, of.n, rows, columns, correction.aZero + row * correction.aZeroStep,
+                    correction.aZeroStep, correction.rowSums ? correction.rowSums + row : nullptr, sums, bZero);
+  }
+};
+
+Status prepareCorrection(const Execution& execution, const MatmulIntegerKernels& kernels,
+                         const MatmulIntegerArguments& of, Correction& correction) {
+  const int32_t aShift = kernels.aShift[of.aSigned], bShift = kernels.bShift[of.bSigned];
+  const size_t aCount = std::max<size_t>(of.aZeroCount, 1);
+  correction.memory = std::make_unique<Scratch>((aCount + of.n + of.m) * sizeof(int32_t));
+  if (!correction.memory->data()) return Status::memory("no memory for the sums of a matrix's rows");
+  auto* aZero = correction.memory->as<int32_t>();
+  int32_t* bZero = aZero + aCount;
+  int32_t* sums = bZero + of.n;
+  for (size_t i = 0; i < aCount; i++) {
+    aZero[i] = (of.aZeroCount ? valueOf(of.aZero[i], of.aSigned) : 0) + aShift;
+    correction.anyAZero |= aZero[i] != 0;
+  }
+  correction.aZero = aZero;
+  correction.aZeroStep = of.aZeroCount > 1 ? 1 : 0;
+  bool anyBZero = false;
+  for (size_t j = 0; j < of.n; j++) {
+    bZero[j] = (of.bZeroCount ? valueOf(of.bZero[of.bZeroCount > 1 ? j : 0], of.bSigned) : 0) + bShift;
+    anyBZero |= bZero[j] != 0;
+  }
+  if (!anyBZero) return Status::success();
+  correction.bZero = bZero;
+  correction.rowSums = sums;
+  const size_t rowsEach = std::max<size_t>(1, elementwiseGrain / of.k);
+  execution.forEachChunk(of.m, rowsEach, [&](size_t begin, size_t end) {
+    kernels.rowSums(of.a + begin * of.k, of.k, end - begin, of.k, of.aSigned, sums + begin);
+    for (size_t i = begin; i < end; i++)
+      sums[i] = static_cast<int32_t>(static_cast<uint32_t>(sums[i]) +
+                                     static_cast<uint32_t>(of.k) * static_cast<uint32_t>(aShift));
+  });
+  return Status::success();
+}
+
+}  // namespace
+
+Status matmulInteger(const Execution& execution, const MatmulIntegerArguments& of) {
+  if (of.m == 0 || of.n == 0) return execution.outcome();
+  if (of.k == 0) {
+    std::memset(of.c, 0, of.m * of.n * sizeof(int32_t));
+    return execution.outcome();
+  }
+  const MatmulIntegerKernels& kernels = *execution.kernels.matmulInteger;
+  const size_t depth = ceilDivide(of.k, kernels.unitDepth);
+  Correction correction;
+  if (Status status = prepareCorrection(execution, kernels, of, correction); !status.ok()) return status;
+  const size_t columns = kernels.tile.stripColumns;
+  const int32_t* packedSums =
+      of.packedB ? reinterpret_cast<const int32_t*>(of.packedB + ceilDivide(of.n, columns) * columns * depth) : nullptr;
+  const IntegerOperands operands{kernels, of, correction, packedSums};
+  return MatmulBlocks(execution, kernels.tile, operands, {.packed = of.packedB}, of.m, of.n, depth, of.c).run();
+}
+
+size_t packedIntegerByteLength(const KernelTable& kernels, size_t k, size_t n) {
+  const size_t columns = kernels.matmulInteger->tile.stripColumns;
+  size_t bytes = 0;
+  if (n > SIZE_MAX - columns || k > SIZE_MAX - kernels.matmulInteger->unitDepth ||
+      __builtin_mul_overflow(ceilDivide(n, columns) * columns, ceilDivide(k, kernels.matmulInteger->unitDepth) + 1,
+                             &bytes) ||
+      __builtin_mul_overflow(bytes, sizeof(uint32_t), &bytes))
+    return 0;
+  return bytes;
+}
+
+void packIntegerMatrix(const Execution& execution, const uint8_t* b, size_t k, size_t n, bool isSigned, bool transposed,
+                       uint32_t* to) {
+  const MatmulIntegerKernels& kernels = *execution.kernels.matmulInteger;
+  const size_t columns = kernels.tile.stripColumns, strips = ceilDivide(n, columns);
+  const size_t depth = ceilDivide(k, kernels.unitDepth);
+  const MatmulBytes bytes{MatmulSide::b, isSigned};
+  auto* sums = reinterpret_cast<int32_t*>(to + strips * columns * depth);
+  execution.forEachPiece(strips, [&](size_t s) {
+    const size_t first = s * columns, count = std::min(columns, n - first);
+    uint32_t* strip = to + first * depth;
+    std::fill_n(sums + first, columns, 0);
+    if (k == 0) return;
+    if (transposed)
+      kernels.packRows(b + first * k, k, count, k, bytes, strip, columns);
+    else
+      kernels.packColumns(b + first, n, count, k, bytes, strip, columns);
+    kernels.columnSums(strip, depth, sums + first);
+  });
+}
+
+}  // namespace pare

@@ -1,0 +1,30 @@
+// The matrix product of 8-bit integers over the thread pool, and packing its right side ahead.
+// https://onnx.ai/onnx/operators/onnx__MatMulInteger.html
+#pragma once
+
+#include "engine/execution.h"
+
+namespace pare {
+
+// C [m, n] = (A − aZero)·(B − bZero) in int32, which wraps. A is [m, k], B is [k, n], row-major, or packed by
+// packIntegerMatrix for the kernels of `execution`. Zero points are bytes of their side's type: none (zero), one, or
+// one for each row of A and each column of B.
+struct MatmulIntegerArguments {
+  size_t m, n, k;
+  bool aSigned = false, bSigned = false;
+  const uint8_t* a = nullptr;
+  const uint8_t* b = nullptr;
+  const uint32_t* packedB = nullptr;
+  const uint8_t* aZero = nullptr;
+  const uint8_t* bZero = nullptr;
+  size_t aZeroCount = 0, bZeroCount = 0;
+  UnalignedInt32* c = nullptr;
+};
+Status matmulInteger(const Execution& execution, const MatmulIntegerArguments& arguments);
+
+// Bytes of a packed [k, n] matrix: the strips, then the sums of the columns; 0 when size_t cannot hold them.
+size_t packedIntegerByteLength(const KernelTable& kernels, size_t k, size_t n);
+void packIntegerMatrix(const Execution& execution, const uint8_t* b, size_t k, size_t n, bool isSigned, bool transposed,
+                       uint32_t* to);
+
+}  // namespace pare

@@ -1,0 +1,252 @@
+// The matrix product of 8-bit integers (see matmul-integer.h); the micro-kernel stands in tile-template.h.
+#include "kernels/matmul-integer.h"
+
+#include "kernels/packing.h"
+#include "kernels/table.h"
+#include "kernels/tile-template.h"
+
+namespace pare::PARE_LEVEL {
+namespace {
+
+#if defined(__AVX512VNNI__) || defined(__ARM_FEATURE_DOTPROD)
+constexpr size_t unitDepth = 4;
+#else
+constexpr size_t unitDepth = 2;
+#endif
+
+struct IntegerArithmetic {
+  using Vector = IntVector;
+  struct Holder {
+    IntVector value;
+  };
+  PARE_INLINE static Vector zero() { return broadcastInt(0); }
+  PARE_INLINE static Vector load(const void* from) { return loadInts(from); }
+  PARE_INLINE static void store(void* to, Vector x) { storeInts(to, x); }
+#if defined(__aarch64__) && !defined(__ARM_FEATURE_DOTPROD)
+  // Pairs k, k + 1 of four columns become the four k, then the four k + 1: one permutation for all rows.
+  PARE_INLINE static Vector loadB(const void* from) {
+    const int16x8_t pairs = vreinterpretq_s16_s32(loadInts(from));
+    return vreinterpretq_s32_s16(
+        vcombine_s16(vget_low_s16(vuzp1q_s16(pairs, pairs)), vget_low_s16(vuzp2q_s16(pairs, pairs))));
+  }
+  PARE_INLINE static int16x4_t broadcastA(const uint32_t* from) { return vreinterpret_s16_u32(vdup_n_u32(*from)); }
+  PARE_INLINE static Vector step(Vector sum, Vector right, int16x4_t left) {
+    const int16x8_t values = vreinterpretq_s16_s32(right);
+    return vmlal_high_lane_s16(vmlal_lane_s16(sum, vget_low_s16(values), left, 0), values, left, 1);
+  }
+#else
+  PARE_INLINE static Vector loadB(const void* from) { return loadInts(from); }
+  PARE_INLINE static Vector broadcastA(const uint32_t* from) { return broadcastInt(static_cast<int32_t>(*from)); }
+  PARE_INLINE static Vector step(Vector sum, Vector right, Vector left) {
+#if defined(__AVX512VNNI__)
+    return _mm512_dpbusd_epi32(sum, left, right);
+#elif defined(__AVX512F__)
+    return _mm512_add_epi32(sum, _mm512_madd_epi16(left, right));
+#elif defined(__AVX2__)
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(left, right));
+#elif defined(__x86_64__)
+    return _mm_add_epi32(sum, _mm_madd_epi16(left, right));
+#else
+    return vdotq_s32(sum, vreinterpretq_s8_s32(left), vreinterpretq_s8_s32(right));
+#endif
+  }
+#endif
+};
+
+// What turns the values of an operand into those that are multiplied: 0 for none.
+constexpr int32_t shiftOf(MatmulBytes bytes) {
+#if defined(__AVX512VNNI__)
+  if (bytes.side == MatmulSide::a) return bytes.isSigned ? 128 : 0;
+  return bytes.isSigned ? 0 : -128;
+#elif defined(__ARM_FEATURE_DOTPROD)
+  return bytes.isSigned ? 0 : -128;
+#else
+  static_cast<void>(bytes);
+  return 0;
+#endif
+}
+
+// A value of one byte as a unit holds it: shifting by 128 either way turns its top bit over.
+template <bool isSigned>
+PARE_INLINE uint32_t valueOf(uint8_t byte, uint8_t flip) {
+  if constexpr (unitDepth == 4) return static_cast<uint8_t>(byte ^ flip);
+  return isSigned ? static_cast<uint16_t>(static_cast<int8_t>(byte)) : byte;
+}
+
+PARE_INLINE Shorts8 widen(uint64_t bytes, bool isSigned) {
+  using Bytes8 = uint8_t __attribute__((vector_size(8)));
+  using SignedBytes8 = int8_t __attribute__((vector_size(8)));
+  using SignedShorts8 = int16_t __attribute__((vector_size(16)));
+  return isSigned ? (Shorts8) __builtin_convertvector(__builtin_bit_cast(SignedBytes8, bytes), SignedShorts8)
+                  : __builtin_convertvector(__builtin_bit_cast(Bytes8, bytes), Shorts8);
+}
+
+template <bool isSigned>
+struct ByteUnits {
+  uint8_t flip;
+  size_t k;
+
+  PARE_INLINE Words4 four(const uint8_t* row, size_t u) const {
+    if constexpr (unitDepth == 4)
+      return (Words4)(loadUnaligned<Bytes16>(row + u * 4) ^ flip);
+    else
+      return (Words4)widen(loadUnaligned<uint64_t>(row + u * 2), isSigned);
+  }
+  PARE_INLINE uint32_t one(const uint8_t* row, size_t u) const {
+    uint32_t unit = 0;
+    for (size_t i = 0; i < unitDepth; i++)
+      if (u * unitDepth + i < k) unit |= valueOf<isSigned>(row[u * unitDepth + i], flip) << (i * (32 / unitDepth));
+    return unit;
+  }
+};
+
+template <bool isSigned>
+void packRowsOf(const uint8_t* from, size_t rowStride, size_t count, size_t k, uint8_t flip, uint32_t* to,
+                size_t stride) {
+  packAlong(ByteUnits<isSigned>{flip, k}, from, rowStride, count, (k + unitDepth - 1) / unitDepth, k / unitDepth, to,
+            stride);
+}
+
+void packRows(const uint8_t* from, size_t rowStride, size_t count, size_t k, MatmulBytes bytes, uint32_t* to,
+              size_t stride) {
+  const auto flip = static_cast<uint8_t>(shiftOf(bytes) ? 0x80 : 0);
+  (bytes.isSigned ? packRowsOf<true> : packRowsOf<false>)(from, rowStride, count, k, flip, to, stride);
+}
+
+// Units of `lanes` columns, from unitDepth rows.
+template <bool isSigned>
+struct ColumnUnits {
+  uint8_t flip;
+
+#if defined(__AVX512F__) && defined(__AVX512VNNI__)
+  static constexpr size_t lanes = 16;
+  PARE_INLINE void gather(const uint8_t* from, size_t rowStride, uint32_t* to) const {
+    // Four rows of 16 bytes in one register; first their words, then the bytes within four words change places.
+    const auto row = [&](size_t i) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i * rowStride)); };
+    __m512i rows = _mm512_castsi128_si512(row(0));
+    rows = _mm512_inserti32x4(rows, row(1), 1);
+    rows = _mm512_inserti32x4(rows, row(2), 2);
+    rows = _mm512_inserti32x4(rows, row(3), 3);
+    rows = _mm512_xor_si512(rows, _mm512_set1_epi8(static_cast<char>(flip)));
+    const __m512i words = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m512i order = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+    _mm512_storeu_si512(to, _mm512_shuffle_epi8(_mm512_permutexvar_epi32(words, rows), order));
+  }
+#else
+  static constexpr size_t lanes = unitDepth == 4 ? 16 : 8;
+  PARE_INLINE void gather(const uint8_t* from, size_t rowStride, uint32_t* to) const {
+    if constexpr (unitDepth == 4) {
+      Bytes16 row[4];
+      for (size_t i = 0; i < 4; i++) row[i] = loadUnaligned<Bytes16>(from + i * rowStride) ^ flip;
+      for (int half = 0; half < 2; half++) {
+        const auto pairs = (Shorts8)interleave(row[0], row[1], half),
+                   others = (Shorts8)interleave(row[2], row[3], half);
+        storeUnaligned(to + half * 8, __builtin_shufflevector(pairs, others, 0, 8, 1, 9, 2, 10, 3, 11));
+        storeUnaligned(to + half * 8 + 4, __builtin_shufflevector(pairs, others, 4, 12, 5, 13, 6, 14, 7, 15));
+      }
+    } else {
+      const Shorts8 first = widen(loadUnaligned<uint64_t>(from), isSigned);
+      const Shorts8 second = widen(loadUnaligned<uint64_t>(from + rowStride), isSigned);
+      storeUnaligned(to, __builtin_shufflevector(first, second, 0, 8, 1, 9, 2, 10, 3, 11));
+      storeUnaligned(to + 4, __builtin_shufflevector(first, second, 4, 12, 5, 13, 6, 14, 7, 15));
+    }
+  }
+  PARE_INLINE static Bytes16 interleave(Bytes16 a, Bytes16 b, int half) {
+    return half == 0 ? __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+                     : __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  }
+#endif
+};
+
+template <bool isSigned>
+void packColumnsOf(const uint8_t* from, size_t rowStride, size_t count, size_t k, uint8_t flip, uint32_t* to,
+                   size_t stride) {
+  using Columns = ColumnUnits<isSigned>;
+  const Columns columns{flip};
+  const size_t depth = (k + unitDepth - 1) / unitDepth;
+  const size_t wholeColumns = count / Columns::lanes * Columns::lanes;
+  for (size_t u = 0; u < depth; u++) {
+    const uint8_t* rows = from + u * unitDepth * rowStride;
+    const size_t rowCount = k - u * unitDepth < unitDepth ? k - u * unitDepth : unitDepth;
+    size_t j = 0;
+    if (rowCount == unitDepth) {
+      // The rows of one of the next units: a strip crosses a page every row, where no prefetcher follows.
+      if (u + 4 < k / unitDepth)
+        for (size_t i = 0; i < unitDepth; i++) __builtin_prefetch(rows + (4 * unitDepth + i) * rowStride);
+      for (; j < wholeColumns; j += Columns::lanes) columns.gather(rows + j, rowStride, to + u * stride + j);
+    }
+    for (; j < count; j++) {
+      uint32_t unit = 0;
+      for (size_t i = 0; i < rowCount; i++)
+        unit |= valueOf<isSigned>(rows[i * rowStride + j], flip) << (i * (32 / unitDepth));
+      to[u * stride + j] = unit;
+    }
+  }
+  clearPadding(to, stride, count, depth);
+}
+
+void packColumns(const uint8_t* from, size_t rowStride, size_t count, size_t k, MatmulBytes bytes, uint32_t* to,
+                 size_t stride) {
+  const auto flip = static_cast<uint8_t>(shiftOf(bytes) ? 0x80 : 0);
+  (bytes.isSigned ? packColumnsOf<true> : packColumnsOf<false>)(from, rowStride, count, k, flip, to, stride);
+}
+
+template <class Byte>
+void rowSumsOf(const uint8_t* from, size_t rowStride, size_t count, size_t k, int32_t* sums) {
+  for (size_t i = 0; i < count; i++) {
+    const Byte* row = reinterpret_cast<const Byte*>(from + i * rowStride);
+    uint32_t sum = 0;
+    for (size_t u = 0; u < k; u++) sum += static_cast<uint32_t>(static_cast<int32_t>(row[u]));
+    sums[i] = static_cast<int32_t>(sum);
+  }
+}
+
+void rowSums(const uint8_t* from, size_t rowStride, size_t count, size_t k, bool isSigned, int32_t* sums) {
+  (isSigned ? rowSumsOf<int8_t> : rowSumsOf<uint8_t>)(from, rowStride, count, k, sums);
+}
+
+void columnSums(const uint32_t* strip, size_t depth, int32_t* sums) {
+  const uint32_t ones = unitDepth == 4 ? 0x01010101u : 0x00010001u;
+  IntegerArithmetic::Holder sum[stripVectors];
+  for (int v = 0; v < stripVectors; v++) sum[v].value = loadInts(sums + v * vectorLanes);
+  const auto one = IntegerArithmetic::broadcastA(&ones);
+  for (size_t u = 0; u < depth; u++)
+    for (int v = 0; v < stripVectors; v++)
+      sum[v].value = IntegerArithmetic::step(sum[v].value,
+                                             IntegerArithmetic::loadB(strip + u * stripColumns + v * vectorLanes), one);
+  for (int v = 0; v < stripVectors; v++) storeInts(sums + v * vectorLanes, sum[v].value);
+}
+
+void correct(UnalignedInt32* c, size_t cStride, size_t rows, size_t columns, const int32_t* aZero, size_t aZeroStep,
+             const int32_t* sums, const int32_t* columnTerms, const int32_t* bZero) {
+  for (size_t i = 0; i < rows; i++) {
+    UnalignedInt32* row = c + i * cStride;
+    const auto zero = static_cast<uint32_t>(aZero[i * aZeroStep]);
+    if (bZero) {
+      const auto sum = static_cast<uint32_t>(sums[i]);
+      for (size_t j = 0; j < columns; j++)
+        row[j] = static_cast<int32_t>(static_cast<uint32_t>(row[j]) + zero * static_cast<uint32_t>(columnTerms[j]) -
+                                      sum * static_cast<uint32_t>(bZero[j]));
+    } else if (zero) {
+      for (size_t j = 0; j < columns; j++)
+        row[j] = static_cast<int32_t>(static_cast<uint32_t>(row[j]) + zero * static_cast<uint32_t>(columnTerms[j]));
+    }
+  }
+}
+
+}  // namespace
+
+extern const MatmulIntegerKernels matmulIntegerKernels;
+const MatmulIntegerKernels matmulIntegerKernels{
+    .tile = {tileRows, stripColumns, multiply<IntegerArithmetic>},
+    .unitDepth = unitDepth,
+    .aShift = {shiftOf({MatmulSide::a, false}), shiftOf({MatmulSide::a, true})},
+    .bShift = {shiftOf({MatmulSide::b, false}), shiftOf({MatmulSide::b, true})},
+    .packRows = packRows,
+    .packColumns = packColumns,
+    .rowSums = rowSums,
+    .columnSums = columnSums,
+    .correct = correct,
+};
+
+}  // namespace pare::PARE_LEVEL

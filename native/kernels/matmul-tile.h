@@ -1,0 +1,34 @@
+// What the float and the integer matrix product share: a tile of C, computed from packed rows of A and strips of B.
+//
+// Both operands are sequences of four-byte units along k, a "depth" of them: a float, or as many integers as the
+// level's dot product takes (four bytes, two 16-bit values). A tile's A is packed as [depth][rows], a strip of B as
+// [depth][stripColumns], so that one step of the inner loop reads both forward. C is row-major, of four-byte elements.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace pare {
+
+struct MatmulTile {
+  const uint32_t* a;    // [depth][rows]
+  const uint8_t* b;     // the first strip; any alignment
+  size_t bStride;       // bytes from one unit of depth to the next
+  size_t bStripStride;  // bytes from one strip to the next
+  bool streams;         // B lies where the caller has it, row after row: worth fetching ahead
+  uint32_t* bCopy;      // not null: the one strip is packed to here while it is read
+  uint8_t* c;           // any alignment
+  size_t cStride;       // bytes from one row to the next
+  size_t rows;          // 1 … TileKernel::rows
+  size_t columns;       // any number; B's strips are whole all the same, their last columns padded
+  size_t depth;
+  bool accumulate;  // adds to C instead of overwriting it
+};
+
+struct TileKernel {
+  size_t rows;          // the most rows of a tile
+  size_t stripColumns;  // columns of a strip of B
+  void (*multiply)(const MatmulTile& tile);
+};
+
+}  // namespace pare

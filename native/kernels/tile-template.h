@@ -1,0 +1,142 @@
+// The micro-kernel of every matrix product (see matmul-tile.h), written once over an Arithmetic: its vectors, how B is
+// loaded, how A is broadcast, and the step that multiplies and adds.
+//
+// A tile of `rows` × (strips × vectors of a strip) stays in registers for the whole depth. Each step loads the vectors
+// of B once, broadcasts one unit of A a row, and uses it on each of them: rows × vectors multiply-adds cost rows +
+// vectors loads, which is what bounds a tile from below; the register file bounds it from above: 14 × 2 + 2 + 2 of 32
+// registers, 6 × 2 + 2 + 2 of 16, and on Arm, with vectors of four, 6 × 4 + 4 + 2 of 32. Fewer rows take more strips
+// side by side, so that the adds of a step never wait for those of the step before.
+#pragma once
+
+#include "kernels/matmul-tile.h"
+#include "kernels/simd.h"
+
+namespace pare::PARE_LEVEL {
+
+#if defined(__aarch64__)
+constexpr int stripVectors = 4, tileRows = 6;
+#else
+constexpr int stripVectors = 2, tileRows = vectorRegisters == 32 ? 14 : 6;
+#endif
+constexpr int stripColumns = stripVectors * vectorLanes;
+constexpr int accumulators = tileRows * stripVectors;
+
+// Rows of B to fetch ahead: far enough to hide the third cache level, near enough to stay in the first.
+constexpr size_t fetchAhead = 12;
+
+// Strips side by side for a tile of `rows`: a power of two, bounded by the registers, and by the 8 pointers it takes.
+constexpr int widestStrips(int rows) {
+  int strips = 1;
+  while (strips * 2 * rows * stripVectors <= accumulators && strips < 8) strips *= 2;
+  return strips;
+}
+
+enum class Source { packed, streamed, copied };
+
+template <class Arithmetic, int rows, int strips, int vectors, Source source>
+PARE_INLINE void multiplyStrips(const MatmulTile& tile, const uint8_t* b, uint8_t* c, size_t cStride) {
+  constexpr int width = strips * vectors;
+  using Vector = typename Arithmetic::Vector;
+  const uint32_t* a = tile.a;
+  const uint8_t* strip[strips];
+#pragma GCC unroll 8
+  for (int s = 0; s < strips; s++) strip[s] = b + static_cast<size_t>(s) * tile.bStripStride;
+  [[maybe_unused]] uint32_t* copy = tile.bCopy;
+  const size_t bStride = tile.bStride;
+
+  typename Arithmetic::Holder sum[rows][width];
+  if (tile.accumulate) {
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 16
+      for (int v = 0; v < width; v++) sum[i][v].value = Arithmetic::load(c + i * cStride + v * sizeof(Vector));
+  } else {
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 16
+      for (int v = 0; v < width; v++) sum[i][v].value = Arithmetic::zero();
+  }
+  for (size_t step = tile.depth; step > 0; step--) {
+    typename Arithmetic::Holder right[width];
+#pragma GCC unroll 8
+    for (int s = 0; s < strips; s++) {
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; v++) right[s * vectors + v].value = Arithmetic::loadB(strip[s] + v * sizeof(Vector));
+      if constexpr (source != Source::packed) {
+#pragma GCC unroll 4
+        for (size_t byte = 0; byte < vectors * sizeof(Vector); byte += 64)
+          __builtin_prefetch(strip[s] + fetchAhead * bStride + byte);
+      }
+      strip[s] += bStride;
+    }
+    if constexpr (source == Source::copied) {
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; v++) Arithmetic::store(copy + v * vectorLanes, right[v].value);
+      copy += stripColumns;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++) {
+      const auto left = Arithmetic::broadcastA(a + i);
+#pragma GCC unroll 16
+      for (int v = 0; v < width; v++) sum[i][v].value = Arithmetic::step(sum[i][v].value, right[v].value, left);
+    }
+    a += rows;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; i++)
+#pragma GCC unroll 16
+    for (int v = 0; v < width; v++) Arithmetic::store(c + i * cStride + v * sizeof(Vector), sum[i][v].value);
+}
+
+// The last columns, fewer than a strip: computed beside C, so that nothing outside of it is touched.
+template <class Arithmetic, int rows, int vectors>
+void multiplyTail(const MatmulTile& tile, const uint8_t* b, uint8_t* c, size_t columns) {
+  if constexpr (vectors > 1) {
+    if (columns <= static_cast<size_t>((vectors - 1) * vectorLanes))
+      return multiplyTail<Arithmetic, rows, vectors - 1>(tile, b, c, columns);
+  }
+  alignas(64) uint32_t buffer[rows][vectors * vectorLanes];
+  if (tile.accumulate)
+    for (int i = 0; i < rows; i++) __builtin_memcpy(buffer[i], c + i * tile.cStride, columns * 4);
+  multiplyStrips<Arithmetic, rows, 1, vectors, Source::packed>(tile, b, reinterpret_cast<uint8_t*>(buffer),
+                                                               sizeof buffer[0]);
+  for (int i = 0; i < rows; i++) __builtin_memcpy(c + i * tile.cStride, buffer[i], columns * 4);
+}
+
+template <class Arithmetic, int rows, int strips>
+PARE_INLINE void multiplyRows(const MatmulTile& tile, size_t column) {
+  constexpr size_t width = static_cast<size_t>(strips) * stripColumns;
+  for (; column + width <= tile.columns; column += width) {
+    const uint8_t* b = tile.b + column / stripColumns * tile.bStripStride;
+    if (tile.streams)
+      multiplyStrips<Arithmetic, rows, strips, stripVectors, Source::streamed>(tile, b, tile.c + column * 4,
+                                                                               tile.cStride);
+    else
+      multiplyStrips<Arithmetic, rows, strips, stripVectors, Source::packed>(tile, b, tile.c + column * 4,
+                                                                             tile.cStride);
+  }
+  if constexpr (strips > 1) {
+    multiplyRows<Arithmetic, rows, strips / 2>(tile, column);
+  } else if (column < tile.columns) {
+    const uint8_t* b = tile.b + column / stripColumns * tile.bStripStride;
+    multiplyTail<Arithmetic, rows, stripVectors>(tile, b, tile.c + column * 4, tile.columns - column);
+  }
+}
+
+template <class Arithmetic, int rows>
+[[gnu::noinline]] void multiplyTile(const MatmulTile& tile) {
+  if (tile.bCopy)
+    multiplyStrips<Arithmetic, rows, 1, stripVectors, Source::copied>(tile, tile.b, tile.c, tile.cStride);
+  else
+    multiplyRows<Arithmetic, rows, widestStrips(rows)>(tile, 0);
+}
+
+template <class Arithmetic, int rows = tileRows>
+void multiply(const MatmulTile& tile) {
+  if constexpr (rows > 1) {
+    if (tile.rows < static_cast<size_t>(rows)) return multiply<Arithmetic, rows - 1>(tile);
+  }
+  multiplyTile<Arithmetic, rows>(tile);
+}
+
+}  // namespace pare::PARE_LEVEL
