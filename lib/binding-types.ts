@@ -136,6 +136,19 @@ export interface Binding {
     options: { k: number; n: number; blockSize: number; type: "nf4" | "fp4" },
     call?: NativeCall,
   ): unknown;
+  /** How far packed weights are from x, → NativeQuantizationError; the options that they were packed with. */
+  matMulNBitsError(
+    x: Floats,
+    packed: { data: TypedArray; scales: TypedArray; zeroPoints?: TypedArray },
+    options: { k: number; n: number; blockSize: number },
+    call?: NativeCall,
+  ): unknown;
+  bnb4Error(
+    x: Floats,
+    packed: { data: TypedArray; absmax: TypedArray },
+    options: { k: number; n: number; blockSize: number; type: "nf4" | "fp4" },
+    call?: NativeCall,
+  ): unknown;
   /** → ArrayBuffer or `out` of the columns × rows matrix; elementSize is 1, 2, 4 or 8 bytes. */
   transpose(
     bytes: TypedArray,

@@ -1,4 +1,5 @@
-// packMatMulNBits(x, { k, n, blockSize, symmetric }, call) and packBnb4(x, { k, n, blockSize, type }, call).
+// packMatMulNBits(x, { k, n, blockSize, symmetric }, call), packBnb4(x, { k, n, blockSize, type }, call), and how far
+// what they return is from x: matMulNBitsError and bnb4Error(x, packed, options, call).
 #include "engine/four-bit.h"
 
 #include <memory>
@@ -86,9 +87,72 @@ Napi::Value packBnb4(const Napi::CallbackInfo& info) {
   return run(std::move(task), CallOptions::read(info[2]));
 }
 
+// A packed array of exactly as many bytes as the matrix needs.
+const uint8_t* readPacked(Task& task, Napi::Object packed, const char* name, size_t byteLength) {
+  const Bytes bytes = task.pin(readBytes(packed.Get(name), name));
+  if (bytes.byteLength != byteLength)
+    fail(packed.Env(), "PARE_SHAPE",
+         std::string(name) + " has " + std::to_string(bytes.byteLength) + " bytes; the matrix needs " +
+             std::to_string(byteLength));
+  return bytes.data;
+}
+
+// Finishes both: a promise or value of { signal, noise, maxError, count }.
+template <class Compute>
+Napi::Value runError(Napi::Env env, Task task, const CallOptions& call, Compute&& compute) {
+  auto error = std::make_shared<QuantizationError>();
+  task.value = Napi::Object::New(env);
+  task.finish = [error](Napi::Object object) {
+    object.Set("signal", error->signal);
+    object.Set("noise", error->noise);
+    object.Set("maxError", error->maxError);
+    object.Set("count", static_cast<double>(error->count));
+  };
+  task.compute = [=](const Execution& execution) { return compute(execution, error.get()); };
+  return run(std::move(task), call);
+}
+
+Napi::Value matMulNBitsError(const Napi::CallbackInfo& info) {
+  Task task(info);
+  const Matrix in = readMatrix(info[0], readOptions(info[2]), FourBitKernels::maximumBlock);
+  task.pin(in.x);
+  const Napi::Object packed = readOptions(info[1]);
+  const size_t blocks = (in.k + in.blockSize - 1) / in.blockSize;
+  const uint8_t* data = readPacked(task, packed, "data", in.n * blocks * in.blockSize / 2);
+  const uint8_t* scales = readPacked(task, packed, "scales", in.n * blocks * 4);
+  const bool symmetric = packed.Get("zeroPoints").IsUndefined();
+  const uint8_t* zeroPoints = symmetric ? nullptr : readPacked(task, packed, "zeroPoints", in.n * ((blocks + 1) / 2));
+  return runError(info.Env(), std::move(task), CallOptions::read(info[3]),
+                  [=](const Execution& execution, QuantizationError* error) {
+                    return pare::matMulNBitsError(execution, in.x.as<const UnalignedFloat>(), in.k, in.n, in.blockSize,
+                                                  data, reinterpret_cast<const UnalignedFloat*>(scales), zeroPoints,
+                                                  error);
+                  });
+}
+
+Napi::Value bnb4Error(const Napi::CallbackInfo& info) {
+  Task task(info);
+  const Napi::Object options = readOptions(info[2]);
+  const Matrix in = readMatrix(info[0], options, 4096);
+  task.pin(in.x);
+  const std::string type = readString(options.Get("type"), "type");
+  if (type != "nf4" && type != "fp4") fail(info.Env(), "PARE_OPTION", "type must be nf4 or fp4; got " + type);
+  const Napi::Object packed = readOptions(info[1]);
+  const size_t count = in.k * in.n;
+  const uint8_t* data = readPacked(task, packed, "data", (count + 1) / 2);
+  const uint8_t* absmax = readPacked(task, packed, "absmax", (count + in.blockSize - 1) / in.blockSize * 4);
+  return runError(info.Env(), std::move(task), CallOptions::read(info[3]),
+                  [=, isNf4 = type == "nf4"](const Execution& execution, QuantizationError* error) {
+                    return pare::bnb4Error(execution, in.x.as<const UnalignedFloat>(), in.k, in.n, in.blockSize, isNf4,
+                                           data, reinterpret_cast<const UnalignedFloat*>(absmax), error);
+                  });
+}
+
 const Registration registration([](Napi::Env env, Napi::Object exports) {
   exports.Set("packMatMulNBits", Napi::Function::New(env, packMatMulNBits));
   exports.Set("packBnb4", Napi::Function::New(env, packBnb4));
+  exports.Set("matMulNBitsError", Napi::Function::New(env, matMulNBitsError));
+  exports.Set("bnb4Error", Napi::Function::New(env, bnb4Error));
 });
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/execution.h"
+#include "engine/quantize.h"
 
 namespace pare {
 
@@ -14,5 +15,12 @@ Status packMatMulNBits(const Execution& execution, const UnalignedFloat* x, size
 // absmax: ceil(k · n / blockSize).
 Status packBnb4(const Execution& execution, const UnalignedFloat* x, size_t k, size_t n, size_t blockSize, bool isNf4,
                 uint8_t* data, UnalignedFloat* absmax, uint64_t* nanCount);
+
+// Σ x², Σ (x − x')² and max |x − x'| over the finite x, x' being what the packed weights stand for.
+Status matMulNBitsError(const Execution& execution, const UnalignedFloat* x, size_t k, size_t n, size_t blockSize,
+                        const uint8_t* data, const UnalignedFloat* scales, const uint8_t* zeroPoints,
+                        QuantizationError* error);
+Status bnb4Error(const Execution& execution, const UnalignedFloat* x, size_t k, size_t n, size_t blockSize, bool isNf4,
+                 const uint8_t* data, const UnalignedFloat* absmax, QuantizationError* error);
 
 }  // namespace pare
