@@ -78,6 +78,19 @@ export interface NativeBnb4 {
   nanCount: number;
 }
 
+/** A result for each array; `zeros` counts what was pruned. */
+export interface NativePruned {
+  data: (ArrayBuffer | TypedArray)[];
+  /** A byte an element: 1 kept, 0 pruned. */
+  masks?: (ArrayBuffer | TypedArray)[];
+  zeros: number[];
+}
+
+export interface NativePrunedNM {
+  data: ArrayBuffer | TypedArray;
+  mask?: ArrayBuffer | TypedArray;
+}
+
 export interface Information {
   level: string;
   levels: string[];
@@ -188,4 +201,33 @@ export interface Binding {
   ): unknown;
   /** → { data: ArrayBuffer, level } */
   pack(b: TypedArray, k: number, n: number, transposed: boolean, call?: NativeCall): unknown;
+  /** → the k-th smallest |x| (k from 1) over all arrays together; NaN counts as the largest. */
+  magnitudeThreshold(xs: readonly Floats[], k: number, call?: NativeCall): unknown;
+  /**
+   * Prunes, over all arrays together, exactly `count` elements of the smallest magnitude (ties by array, then index), or
+   * those of at most `threshold`. `scores` are ordered by magnitude in place of xs. `outs` may hold xs themselves;
+   * `mask: false` makes no masks. → NativePruned.
+   */
+  pruneMagnitude(
+    xs: readonly Floats[],
+    options: {
+      count?: number | undefined;
+      threshold?: number | undefined;
+      scores?: readonly Floats[];
+      mask?: boolean;
+    },
+    outs?: readonly (TypedArray | undefined)[],
+    masks?: readonly (TypedArray | undefined)[],
+    call?: NativeCall,
+  ): unknown;
+  /** Keeps the n largest of every m along the axis of an outer × axis × inner tensor; → NativePrunedNM. */
+  pruneNM(
+    x: Floats,
+    options: { n: number; m: number; outer: number; axis: number; inner: number; mask?: boolean },
+    out?: TypedArray,
+    mask?: TypedArray,
+    call?: NativeCall,
+  ): unknown;
+  /** → float32 in [0, 1), from Philox 4×32-10. */
+  randomScores(seed: number, stream: number, count: number, out?: TypedArray, call?: NativeCall): unknown;
 }

@@ -3,6 +3,7 @@ import { compare } from "./compare.js";
 import * as float16 from "./float16.js";
 import * as fourBit from "./four-bit.js";
 import { asynchronous, synchronous } from "./kernel.js";
+import * as pruning from "./prune.js";
 import * as quantization from "./quantize.js";
 import { transpose } from "./transpose.js";
 import * as matmul from "./matmul.js";
@@ -13,6 +14,15 @@ export type { KernelOptions } from "./kernel.js";
 export type { MatmulIntegerOptions, MatmulOptions, PackedMatrix, PackOptions } from "./matmul.js";
 export type { FromHalfOptions, ToHalfOptions } from "./float16.js";
 export { layoutOf, scaleCountOf, type LayoutOptions } from "./layout.js";
+export {
+  pruneCount,
+  type Pruned,
+  type PrunedMagnitude,
+  type PruneMagnitudeOptions,
+  type PruneNMOptions,
+  type RandomScoresOptions,
+  type SparsityOptions,
+} from "./prune.js";
 export type {
   DequantizeOptions,
   GridOptions,
@@ -46,6 +56,14 @@ export const kernels = {
   compare: synchronous(compare),
   /** Rows become columns. */
   transpose: synchronous(transpose),
+  /** The k-th smallest |x|, exact; k = round(sparsity · n), half to even. */
+  magnitudeThreshold: synchronous(pruning.magnitudeThreshold),
+  /** Zeroes exactly round(sparsity · n) elements of the smallest magnitude, ties by index; or those |x| ≤ threshold. */
+  pruneMagnitude: synchronous(pruning.pruneMagnitude),
+  /** Keeps the n largest of every m neighbours; ties keep the lower index. */
+  pruneNM: synchronous(pruning.pruneNM),
+  /** Repeatable uniform numbers in [0, 1): the scores of random pruning. */
+  randomScores: synchronous(pruning.randomScores),
 
   /** C [m, n] = A [m, k] · B [k, n], row-major float32. */
   matmul: synchronous(matmul.matmul),
@@ -69,5 +87,9 @@ export const kernels = {
     matmul: asynchronous(matmul.matmul),
     matmulInteger: asynchronous(matmul.matmulInteger),
     pack: asynchronous(matmul.pack),
+    magnitudeThreshold: asynchronous(pruning.magnitudeThreshold),
+    pruneMagnitude: asynchronous(pruning.pruneMagnitude),
+    pruneNM: asynchronous(pruning.pruneNM),
+    randomScores: asynchronous(pruning.randomScores),
   },
 };

@@ -13,6 +13,8 @@ extern const CompareKernels compareKernels;
 extern const TransposeKernels transposeKernels;
 extern const MatmulKernels matmulKernels;
 extern const MatmulIntegerKernels matmulIntegerKernels;
+extern const PruneKernels pruneKernels;
+extern const RandomKernels randomKernels;
 
 extern const KernelTable kernelTable;
 const KernelTable kernelTable{
@@ -24,6 +26,8 @@ const KernelTable kernelTable{
     .transpose = &transposeKernels,
     .matmul = &matmulKernels,
     .matmulInteger = &matmulIntegerKernels,
+    .prune = &pruneKernels,
+    .random = &randomKernels,
 };
 
 }  // namespace pare::PARE_LEVEL

@@ -6,7 +6,9 @@
 #include "kernels/four-bit.h"
 #include "kernels/matmul-integer.h"
 #include "kernels/matmul.h"
+#include "kernels/prune.h"
 #include "kernels/quantize.h"
+#include "kernels/random.h"
 #include "kernels/transpose.h"
 
 namespace pare {
@@ -20,6 +22,8 @@ struct KernelTable {
   const TransposeKernels* transpose;
   const MatmulKernels* matmul;
   const MatmulIntegerKernels* matmulInteger;
+  const PruneKernels* prune;
+  const RandomKernels* random;
 };
 
 }  // namespace pare
