@@ -24,6 +24,8 @@ export default tseslint.config(
     rules: {
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
       "@typescript-eslint/no-non-null-assertion": "off",
+      // Takes protobuf's descriptors, which hold enums of several kinds, for mixed-up enums.
+      "@typescript-eslint/no-unsafe-enum-assignment": "off",
       "@typescript-eslint/explicit-module-boundary-types": "error",
       "@typescript-eslint/consistent-type-imports": "error",
     },

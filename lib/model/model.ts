@@ -1,0 +1,139 @@
+/** A model: its graph, its operator sets, and everything else that its file holds, kept as it came. */
+import { create } from "@bufbuild/protobuf";
+import type { Report } from "../report/index.js";
+import { Graph } from "./graph.js";
+import { GraphProtoSchema, ModelProtoSchema, OperatorSetIdProtoSchema, type ModelProto } from "./proto.js";
+import { encodeInPieces } from "./encode.js";
+import { saveModel, type SaveOptions } from "./save.js";
+
+/** For models that are made from nothing. */
+export interface CreateOptions {
+  /** Version of ONNX's own operator set; default 17. */
+  opset?: number;
+  /** Version of the format; default 8, which opset 17 came with. */
+  irVersion?: number;
+  /** Name of the main graph; default "graph". */
+  name?: string;
+}
+
+export class Model {
+  /** The whole file's messages, fields that pare does not know included; the faces over it keep no second truth. */
+  readonly proto: ModelProto;
+  readonly graph: Graph;
+  /** The file that it was loaded from. */
+  readonly path: string | undefined;
+  /** Whether its weights came from files beside the model; save then writes them so again. */
+  readonly hasExternalData: boolean;
+  /** What the technique that made this model did. */
+  report?: Report;
+  /** Counts changes, so that what was derived from the model can tell that it is old. */
+  revision = 0;
+  #names: Set<string> | undefined;
+
+  /** Use load, Model.create or a technique. */
+  constructor(proto: ModelProto, { path, hasExternalData = false }: { path?: string; hasExternalData?: boolean } = {}) {
+    this.proto = proto;
+    this.path = path;
+    this.hasExternalData = hasExternalData;
+    proto.graph ??= create(GraphProtoSchema);
+    this.graph = new Graph(proto.graph, this);
+  }
+
+  /** An empty model, to be filled through its graph. */
+  static create({ opset = 17, irVersion = 8, name = "graph" }: CreateOptions = {}): Model {
+    return new Model(
+      create(ModelProtoSchema, {
+        irVersion: BigInt(irVersion),
+        producerName: "pare",
+        opsetImport: [{ domain: "", version: BigInt(opset) }],
+        graph: { name },
+      }),
+    );
+  }
+
+  /** Version of an operator set that the model imports; the domain's default is ONNX's own. */
+  opset(domain = ""): number | undefined {
+    const found = this.proto.opsetImport.find((one) => sameDomain(one.domain, domain));
+    return found && Number(found.version);
+  }
+
+  /** Says which version of an operator set the model uses; changes no node (upgradeOpset does). */
+  setOpset(domain: string, version: number): void {
+    const found = this.proto.opsetImport.find((one) => sameDomain(one.domain, domain));
+    if (found) found.version = BigInt(version);
+    else this.proto.opsetImport.push(create(OperatorSetIdProtoSchema, { domain, version: BigInt(version) }));
+    this.changed();
+  }
+
+  /** A model of its own messages that shares the weights' bytes with this one. */
+  clone(): Model {
+    const copy = new Model(cloneSharing(this.proto), {
+      ...(this.path === undefined ? {} : { path: this.path }),
+      hasExternalData: this.hasExternalData,
+    });
+    return copy;
+  }
+
+  /** The encoded model; PARE_FILE past protobuf's limit of 2 GB, where save with external data helps. */
+  toBytes(): Uint8Array<ArrayBuffer> {
+    const { pieces, byteLength } = encodeInPieces(this.proto);
+    const bytes = new Uint8Array(byteLength);
+    let at = 0;
+    for (const piece of pieces) {
+      bytes.set(piece, at);
+      at += piece.byteLength;
+    }
+    return bytes;
+  }
+
+  /**
+   * Writes the model: beside the target, then renamed, so that a failed save leaves the old file as it was and saving over
+   * the input is safe. Options and errors: see SaveOptions.
+   */
+  async save(path: string, options: SaveOptions = {}): Promise<void> {
+    await saveModel(this, path, options);
+  }
+
+  /** Something in the messages changed. */
+  changed(): void {
+    this.revision++;
+  }
+
+  /** A name that nothing in the model has: `base`, or `base` with a number; it is taken from then on. */
+  uniqueName(base: string): string {
+    this.#names ??= namesOf(this.graph);
+    let name = base;
+    for (let i = 1; this.#names.has(name); i++) name = `${base}_${i}`;
+    this.#names.add(name);
+    return name;
+  }
+
+  /** Takes a name, so that uniqueName will not give it. */
+  reserveName(name: string): void {
+    this.#names?.add(name);
+  }
+}
+
+const sameDomain = (a: string, b: string): boolean => (a === "ai.onnx" ? "" : a) === (b === "ai.onnx" ? "" : b);
+
+function namesOf(main: Graph): Set<string> {
+  const names = new Set<string>();
+  for (const graph of main.walk()) {
+    const { input, output, valueInfo, initializer } = graph.proto;
+    for (const list of [input, output, valueInfo, initializer]) for (const { name } of list) names.add(name);
+    for (const node of graph.nodes) for (const name of [node.name, ...node.inputs, ...node.outputs]) names.add(name);
+  }
+  return names;
+}
+
+/** A deep copy of messages that shares byte fields: they are never changed in place. */
+function cloneSharing(proto: ModelProto): ModelProto {
+  const copy = <Value>(value: Value): Value => {
+    if (value === null || typeof value !== "object" || ArrayBuffer.isView(value)) return value;
+    if (Array.isArray(value)) return value.map((one: unknown) => copy(one)) as Value;
+    const target = Object.create(Object.getPrototypeOf(value) as object) as Record<string, unknown>;
+    for (const [key, inner] of Object.entries(value)) target[key] = copy(inner);
+    return target as Value;
+  };
+  return copy(proto);
+}
