@@ -1,5 +1,6 @@
 /** Times competitors side by side with benchmark.js: many short turns in rotation, so that a busy moment of the machine hits all alike. */
 import Benchmark from "benchmark";
+import { setTimeout } from "node:timers/promises";
 
 /** What is timed: a function, or one that returns a promise (awaited before the next call starts). */
 export type Competitor = (() => unknown) | { async: () => Promise<unknown> };
@@ -9,6 +10,8 @@ export interface RaceOptions {
   rounds?: number;
   /** Least seconds a turn lasts; one call may well take longer. Default 0.1. */
   turnSeconds?: number;
+  /** Rest before each turn. Default 0. ONNX Runtime's threads spin for some 16 ms after a run and slow the next one down. */
+  restSeconds?: number;
 }
 
 /** Seconds a call. */
@@ -72,14 +75,16 @@ export async function race<Name extends string>(
   competitors: Record<Name, Competitor>,
   options: RaceOptions = {},
 ): Promise<Record<Name, Timing>> {
-  const { rounds = 7, turnSeconds = 0.1 } = options;
+  const { rounds = 7, turnSeconds = 0.1, restSeconds = 0 } = options;
   const names = Object.keys(competitors) as Name[];
   const samples = new Map<Name, number[]>(names.map((name) => [name, []]));
   for (const name of names) await turn(competitors[name], turnSeconds / 4); // warms code, caches and pages
   for (let round = 0; round < rounds; round++) {
     // Every other round goes backwards: nobody always runs after the same neighbour.
-    for (const name of round % 2 === 0 ? names : [...names].reverse())
+    for (const name of round % 2 === 0 ? names : [...names].reverse()) {
+      if (restSeconds > 0) await setTimeout(restSeconds * 1000);
       samples.get(name)!.push(...(await turn(competitors[name], turnSeconds)));
+    }
   }
   return Object.fromEntries(names.map((name) => [name, timingOf(samples.get(name)!)])) as Record<Name, Timing>;
 }
