@@ -1,8 +1,9 @@
 /** Tensors whose bytes lie in files beside the model (onnx.proto, TensorProto.external_data). */
 import { create } from "@bufbuild/protobuf";
-import { existsSync, realpathSync } from "node:fs";
-import { isAbsolute, relative, resolve, sep } from "node:path";
+import { realpathSync } from "node:fs";
+import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { PareError } from "../errors.js";
+import { formatCount } from "../report/format.js";
 import {
   StringStringEntryProtoSchema,
   TensorProto_DataLocation as Location,
@@ -11,10 +12,10 @@ import {
 } from "./proto.js";
 import { tensorsOf } from "./tensors.js";
 import { byteLengthOf, dataTypeOf } from "./dtype.js";
-import { dimsOf } from "./weight.js";
+import { dimsOf, unknownType } from "./weight.js";
 
-/** Offsets in a data file that we write, so that a tensor can be mapped or read with vectors. */
-const alignment = 64;
+/** Offsets in a data file that we write: large tensors start on a page, where readers map them; others on a cache line. */
+const alignmentOf = (byteLength: number): number => (byteLength >= 1 << 20 ? 4096 : 64);
 /** Smaller tensors stay in the model file: runtimes read them while they check shapes. */
 const smallestExternal = 1024;
 
@@ -27,68 +28,78 @@ export interface ExternalPlan {
 }
 
 /**
- * Brings external bytes in as views of the files that `read` opens (each once); the messages then say nothing external.
+ * Brings external bytes in as views of the files that `open` opens (each once); the messages then say nothing external.
+ * Only the folder of the model at `modelPath` is read: a model from elsewhere must not be able to name other files.
  * @returns whether there were any.
- * @throws PareError PARE_FILE for a path that leaves `folder`, a missing file, or a range that the file does not hold.
+ * @throws PareError PARE_FILE for a path that leaves the folder, a missing file, or a range that the file does not hold.
  */
 export function resolveExternalData(
   model: ModelProto,
-  folder: string | undefined,
-  read: (path: string) => Uint8Array,
+  modelPath: string | undefined,
+  open: (path: string) => ArrayBuffer,
 ): boolean {
-  const files = new Map<string, Uint8Array>();
+  // Buffers, not arrays: a file may be larger than any one array.
+  const files = new Map<string, ArrayBuffer>();
   let any = false;
   for (const [tensor, where] of tensorsOf(model)) {
     if (tensor.dataLocation !== Location.EXTERNAL) continue;
     any = true;
     const entries = new Map(tensor.externalData.map(({ key, value }) => [key, value]));
     const location = entries.get("location") ?? "";
-    if (folder === undefined)
+    if (modelPath === undefined)
       throw new PareError(
         "PARE_FILE",
         `${where} lies in "${location}", but a model given as bytes has no folder: load it by its path.`,
       );
-    const path = pathWithin(folder, location, where);
-    let file = files.get(path);
-    if (!file) files.set(path, (file = read(path)));
-    tensor.rawData = sliceOf(file, tensor, entries, location, where) as Uint8Array<ArrayBuffer>;
+    let file = files.get(location);
+    if (!file) files.set(location, (file = open(pathWithin(modelPath, location, where))));
+    tensor.rawData = sliceOf(file, tensor, entries, location, where);
     tensor.dataLocation = Location.DEFAULT;
     tensor.externalData = [];
   }
   return any;
 }
 
-function pathWithin(folder: string, location: string, where: string): string {
+/** The file that a location names, links followed. */
+function pathWithin(modelPath: string, location: string, where: string): string {
+  const folder = dirname(resolve(modelPath));
+  const leaves = (from: string, to: string): boolean => {
+    const way = relative(from, to);
+    return way === "" || way === ".." || way.startsWith(`..${sep}`) || isAbsolute(way);
+  };
   const outside = (): never => {
     throw new PareError(
       "PARE_FILE",
-      `${where} points to "${location}", which leaves the model's folder; it is not opened.`,
+      `${where} points to "${location}", which is no file in the model's folder; it is not opened.`,
     );
   };
   if (location === "" || isAbsolute(location) || location.includes("\0")) return outside();
-  const path = resolve(folder, location);
-  const leaves = (from: string, to: string): boolean => {
-    const way = relative(from, to);
-    return way === ".." || way.startsWith(`..${sep}`) || isAbsolute(way);
-  };
+  const path = join(folder, location);
   if (leaves(folder, path)) return outside();
-  if (!existsSync(path))
-    throw new PareError("PARE_FILE", `${where} lies in "${location}", which is not beside the model in ${folder}.`);
-  // A link inside the folder may still lead out of it.
-  return leaves(realpathSync(folder), realpathSync(path)) ? outside() : path;
+  let real: string;
+  try {
+    real = realpathSync(path);
+  } catch (error) {
+    throw new PareError("PARE_FILE", `${where} lies in "${location}", which is not beside the model in ${folder}.`, {
+      cause: error,
+    });
+  }
+  // A link may still lead out. Caches such as the Hugging Face hub's link to both files, which lie side by side elsewhere.
+  const folders = [realpathSync(folder), dirname(realpathSync(modelPath))];
+  return folders.every((one) => leaves(one, real)) ? outside() : real;
 }
 
 function sliceOf(
-  file: Uint8Array,
+  file: ArrayBuffer,
   tensor: TensorProto,
   entries: ReadonlyMap<string, string>,
   location: string,
   where: string,
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   const numberOf = (key: string, fallback: number): number => {
     const text = entries.get(key);
-    const number = text === undefined ? fallback : Number(text);
-    if (!Number.isSafeInteger(number) || number < 0)
+    const number = text === undefined ? fallback : /^\d+$/.test(text) ? Number(text) : NaN;
+    if (!Number.isSafeInteger(number))
       throw new PareError(
         "PARE_MODEL",
         `${where}: external data has the ${key} "${text ?? ""}", which is no byte count.`,
@@ -96,15 +107,23 @@ function sliceOf(
     return number;
   };
   const dtype = dataTypeOf(tensor.dataType);
-  const needed = dtype === undefined ? 0 : byteLengthOf(dtype, dimsOf(tensor, where), where);
+  if (dtype === undefined) throw unknownType(tensor.dataType, where);
+  if (dtype === "string") throw new PareError("PARE_MODEL", `${where}: strings cannot be external data.`);
+  const needed = byteLengthOf(dtype, dimsOf(tensor, where), where);
   const offset = numberOf("offset", 0);
   const length = numberOf("length", needed);
+  if (length !== needed)
+    throw new PareError(
+      "PARE_FILE",
+      `${where}: its shape needs ${formatCount(needed)} bytes; its external data is said to have ${formatCount(length)}.`,
+    );
   if (offset + length > file.byteLength)
     throw new PareError(
       "PARE_FILE",
-      `${where} wants bytes ${offset} to ${offset + length} of "${location}", which has ${file.byteLength}. It may be truncated.`,
+      `${where} wants bytes ${formatCount(offset)} to ${formatCount(offset + length)} of "${location}", which has ` +
+        `${formatCount(file.byteLength)}. It may be truncated.`,
     );
-  return file.subarray(offset, offset + length);
+  return new Uint8Array(file, offset, length);
 }
 
 /** Lays the larger tensors out in one data file named `location`. */
@@ -112,6 +131,7 @@ export function planExternalData(model: ModelProto, location: string): ExternalP
   const plan: ExternalPlan = { location, tensors: [], byteLength: 0 };
   for (const [proto] of tensorsOf(model)) {
     if (proto.rawData.byteLength < smallestExternal) continue;
+    const alignment = alignmentOf(proto.rawData.byteLength);
     const offset = Math.ceil(plan.byteLength / alignment) * alignment;
     plan.tensors.push({ proto, offset, bytes: proto.rawData });
     plan.byteLength = offset + proto.rawData.byteLength;

@@ -1,13 +1,17 @@
 /** Opening a model: a file, mapped, or bytes. */
 import { fromBinary } from "@bufbuild/protobuf";
-import { readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { closeSync, openSync, readSync, statSync, type Stats } from "node:fs";
+import { extname } from "node:path";
 import { binding } from "../binding.js";
 import { PareError } from "../errors.js";
+import { formatCount } from "../report/format.js";
+import { foreignFormat, looksLikeSafetensors, looksLikeText } from "./detect.js";
 import { resolveExternalData } from "./external-data.js";
 import { Model } from "./model.js";
 import { ModelProtoSchema, type ModelProto } from "./proto.js";
+import { parseSafetensors } from "./safetensors.js";
 import { validate } from "./validate.js";
+import { wireFault, type WireFault } from "./wire.js";
 
 export interface LoadOptions {
   /**
@@ -15,48 +19,39 @@ export interface LoadOptions {
    * model lives.
    */
   mmap?: boolean;
+  signal?: AbortSignal;
 }
 
 /**
- * Opens an ONNX model. Its weights are views of the mapped file (and of data files beside it).
- * @throws PareError PARE_FILE for what is no ONNX file or cannot be read, PARE_MODEL for what is malformed in it.
+ * Opens an ONNX model; or a safetensors file, as a model of weights without nodes. Weights are views of the mapped file (and
+ * of data files beside it), or of the bytes that were given.
+ * @throws PareError PARE_FILE for what is no such file, damaged or unreadable, PARE_MODEL for a model that contradicts itself.
  */
 export async function load(source: string | Uint8Array | ArrayBuffer, options: LoadOptions = {}): Promise<Model> {
   return Promise.resolve().then(() => loadSync(source, options));
 }
 
 /** The same at once: decoding 10 MB takes about 10 ms, whatever the weights' size. */
-export function loadSync(source: string | Uint8Array | ArrayBuffer, { mmap = true }: LoadOptions = {}): Model {
+export function loadSync(source: string | Uint8Array | ArrayBuffer, { mmap = true, signal }: LoadOptions = {}): Model {
+  signal?.throwIfAborted();
   const path = typeof source === "string" ? source : undefined;
-  const read = (file: string): Uint8Array => readBytes(file, mmap);
-  const bytes = typeof source === "string" ? read(source) : new Uint8Array(bytesOf(source));
+  const bytes = typeof source === "string" ? new Uint8Array(openFile(source, mmap)) : bytesOf(source);
   return inFile(path, () => {
+    if (path === undefined ? looksLikeSafetensors(bytes) : extname(path).toLowerCase() === ".safetensors")
+      return new Model(parseSafetensors(bytes), path === undefined ? {} : { path });
     const proto = decode(bytes);
-    const hasExternalData = resolveExternalData(proto, path === undefined ? undefined : dirname(resolve(path)), read);
+    const hasExternalData = resolveExternalData(proto, path, (file) => openFile(file, mmap));
     validate(proto);
     return new Model(proto, { ...(path === undefined ? {} : { path }), hasExternalData });
   });
 }
 
-function bytesOf(source: Uint8Array | ArrayBuffer): Uint8Array {
-  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
-  return new Uint8Array(source);
-}
-
-/** A file's bytes; PARE_FILE says why there are none. */
-export function readBytes(path: string, mmap: boolean): Uint8Array {
-  const reasons: Record<string, string> = {
-    ENOENT: "there is no such file",
-    EISDIR: "it is a directory; name the file in it",
-    EACCES: "permission denied",
-  };
-  if (mmap) return new Uint8Array(binding.mapFile(path));
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    const { code = "", message } = error as NodeJS.ErrnoException;
-    throw new PareError("PARE_FILE", `${path}: ${reasons[code] ?? message}`, { cause: error });
-  }
+function bytesOf(source: Uint8Array | ArrayBuffer): Uint8Array<ArrayBuffer> {
+  if (ArrayBuffer.isView(source))
+    return new Uint8Array(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength);
+  // Not `instanceof`: the buffer may be of another realm.
+  if (/ (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(source))) return new Uint8Array(source);
+  throw new PareError("PARE_TYPE", "load takes a path, or a model's bytes as a Uint8Array or ArrayBuffer.");
 }
 
 /** Puts the file's name before the message of an error that does not name it. */
@@ -69,38 +64,97 @@ function inFile<Result>(path: string | undefined, work: () => Result): Result {
   }
 }
 
-function decode(bytes: Uint8Array): ModelProto {
-  const notOnnx = (what: string, cause?: unknown): PareError =>
-    new PareError("PARE_FILE", `this is no ONNX model: ${what}.`, cause === undefined ? {} : { cause });
-  if (bytes.byteLength === 0) throw notOnnx("it is empty");
-  const known = knownFormat(bytes);
-  if (known !== undefined) throw notOnnx(known);
+// ---- Files --------------------------------------------------------------------------------------------------------------
+
+const reasons: Record<string, string> = {
+  ENOENT: "there is no such file.",
+  ENOTDIR: "part of the path is no folder.",
+  EACCES: "permission denied.",
+  EPERM: "permission denied.",
+  ENODEV: "files of this kind cannot be mapped; load it with mmap: false.",
+  ELOOP: "symbolic links go in a circle.",
+};
+
+/** An ordinary file's bytes, mapped or read; PARE_FILE says why there are none. */
+function openFile(path: string, mmap: boolean): ArrayBuffer {
+  try {
+    const stats = statSync(path);
+    if (!stats.isFile()) throw new PareError("PARE_FILE", `${path}: this is ${kindOf(stats)}, not a file.`);
+    return mmap ? binding.mapFile(path) : readWhole(path, stats.size);
+  } catch (error) {
+    const { code = "", message } = error as NodeJS.ErrnoException;
+    if (error instanceof PareError || code.startsWith("PARE_MEMORY")) throw error;
+    // Native code has worded its own already.
+    const text = code.startsWith("PARE_") ? message : `${path}: ${reasons[code] ?? message}`;
+    throw new PareError("PARE_FILE", text, { cause: error });
+  }
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isDirectory()) return "a directory";
+  if (stats.isFIFO()) return "a pipe";
+  return stats.isSocket() ? "a socket" : "a device";
+}
+
+function readWhole(path: string, byteLength: number): ArrayBuffer {
+  const buffer = binding.allocate(byteLength);
+  const descriptor = openSync(path, "r");
+  try {
+    // One read gives at most 2 GB.
+    for (let offset = 0; offset < byteLength;) {
+      const length = Math.min(1 << 30, byteLength - offset);
+      const count = readSync(descriptor, new Uint8Array(buffer, offset, length), 0, length, offset);
+      if (count === 0) throw new PareError("PARE_FILE", `${path}: the file became shorter while it was read.`);
+      offset += count;
+    }
+    return buffer;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+// ---- Decoding -----------------------------------------------------------------------------------------------------------
+
+function decode(bytes: Uint8Array<ArrayBuffer>): ModelProto {
+  const foreign = foreignFormat(bytes);
+  if (foreign !== undefined) throw notOnnx(foreign);
+  const fault = wireFault(ModelProtoSchema, bytes);
+  if (fault) throw faultError(fault, bytes);
   let proto: ModelProto;
   try {
     proto = fromBinary(ModelProtoSchema, bytes);
   } catch (error) {
-    const text = isText(bytes) ? "it looks like text" : "its messages end early or are garbled; it may be truncated";
-    throw notOnnx(text, error);
+    throw notOnnx(`it is damaged (${(error as Error).message})`, error);
   }
-  if (!proto.graph) throw notOnnx(isText(bytes) ? "it looks like text" : "it holds no graph");
+  if (!proto.graph) throw notOnnx("it holds no graph, or is truncated");
   return proto;
 }
 
-/** What else people have in a file of that name. */
-function knownFormat(bytes: Uint8Array): string | undefined {
-  const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(64, bytes.byteLength)).toString("latin1");
-  if (start.startsWith("version https://git-lfs"))
-    return "it is a Git LFS pointer; fetch the real file with git lfs pull";
-  if (start.startsWith("PK\x03\x04"))
-    return "it is a zip archive, such as PyTorch writes; export the model to ONNX first";
-  if (start.startsWith("\x89HDF")) return "it is an HDF5 file, such as Keras writes; export the model to ONNX first";
-  if (start.startsWith("GGUF")) return "it is a GGUF file";
-  if (start.slice(4, 8) === "TFL3") return "it is a TensorFlow Lite file; export the model to ONNX first";
-  if (start.slice(8, 9) === "{" && start.charCodeAt(7) === 0)
-    return 'it looks like safetensors; name it "….safetensors"';
-  return undefined;
+function notOnnx(what: string, cause?: unknown): PareError {
+  return new PareError("PARE_FILE", `this is no ONNX model: ${what}.`, cause === undefined ? {} : { cause });
 }
 
-function isText(bytes: Uint8Array): boolean {
-  return bytes.subarray(0, 512).every((byte) => byte >= 32 || byte === 9 || byte === 10 || byte === 13);
+function faultError({ kind, path, offset, wanted = 0, left = 0 }: WireFault, bytes: Uint8Array): PareError {
+  const place = path === "" ? "the model" : path;
+  if (kind === "too much")
+    return new PareError(
+      "PARE_MEMORY",
+      `decoding ${place} would take more than the ${formatCount(Math.round(left / 2 ** 20))} MB that JavaScript's heap has left. ` +
+        "Either the file is damaged, or its weights are numbers in typed fields instead of raw_data: write it again with " +
+        "ONNX's tools, or give Node more memory (--max-old-space-size).",
+    );
+  // A model begins with its IR version; without that, nothing speaks for ONNX.
+  if (bytes[0] !== 8 || bytes.byteLength < 2 || bytes[1]! >= 64)
+    return notOnnx(looksLikeText(bytes) ? "it looks like text" : "its bytes are laid out in another way");
+  if (kind === "truncated")
+    return new PareError(
+      "PARE_FILE",
+      `the file ends within ${place}: ${formatCount(wanted)} bytes should follow offset ${formatCount(offset)}, ` +
+        `${formatCount(bytes.byteLength - offset)} do. It is truncated; fetch or export it again.`,
+    );
+  const what = {
+    text: "is not UTF-8 text",
+    damaged: wanted > left ? `announces ${formatCount(wanted)} bytes where ${formatCount(left)} fit` : "is malformed",
+  }[kind];
+  return new PareError("PARE_FILE", `the file is damaged: ${place} ${what} (offset ${formatCount(offset)}).`);
 }

@@ -88,7 +88,7 @@ export class Model {
 
   /**
    * Writes the model: beside the target, then renamed, so that a failed save leaves the old file as it was and saving over
-   * the input is safe. Options and errors: see SaveOptions.
+   * the input is safe. A path that ends in .safetensors gets the weights alone. Options and errors: see SaveOptions.
    */
   async save(path: string, options: SaveOptions = {}): Promise<void> {
     await saveModel(this, path, options);

@@ -8,6 +8,7 @@ import {
   type AttributeProto,
   type NodeProto,
 } from "./proto.js";
+import { nodeLabel } from "./tensors.js";
 import { tensorOf, Weight, weightOf } from "./weight.js";
 
 /** An attribute's value: ints are numbers where a double holds them exactly, else bigints. */
@@ -59,7 +60,7 @@ export class Node {
 
   /** How messages call this node: its name, else its operator and first output. */
   get label(): string {
-    return this.name === "" ? `${this.opType} → "${this.outputs[0] ?? ""}"` : `${this.opType} "${this.name}"`;
+    return nodeLabel(this.proto);
   }
 
   /** Reads another value at an input; inputs between the last one and `index` become "". */

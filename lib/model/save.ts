@@ -1,11 +1,12 @@
 /** Writing a model: in pieces, beside the target, renamed when whole. */
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import type { LongCall } from "../progress.js";
 import { PareError } from "../errors.js";
 import { encodeInPieces } from "./encode.js";
 import { dataFileName, planExternalData, withExternalData } from "./external-data.js";
 import type { Model } from "./model.js";
 import { FileWriter } from "./file-writer.js";
+import { encodeSafetensors } from "./safetensors.js";
 
 export interface SaveOptions extends Pick<LongCall, "signal" | "onProgress"> {
   /**
@@ -25,6 +26,11 @@ export async function saveModel(
   { externalData = "auto", signal, onProgress }: SaveOptions,
 ): Promise<void> {
   signal?.throwIfAborted();
+  const call = { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
+  if (extname(path).toLowerCase() === ".safetensors") {
+    await writeFiles([{ path, pieces: encodeSafetensors(model) }], call);
+    return;
+  }
   const whole = encodeInPieces(model.proto);
   const tooLarge = whole.byteLength > largestMessage;
   if (tooLarge && externalData === false)
@@ -41,7 +47,7 @@ export async function saveModel(
     // The data file takes its place first: a model must never stand beside data that it does not mean.
     files.push({ path: join(dirname(path), plan.location), pieces: spaced(plan.tensors) }, { path, pieces });
   } else files.push({ path, pieces: whole.pieces });
-  await writeFiles(files, { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) });
+  await writeFiles(files, call);
 }
 
 /** The tensors' bytes with zeros in the gaps between them. */

@@ -1,6 +1,11 @@
 /** All tensors of a model's messages, wherever they sit. */
 import type { GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto } from "./proto.js";
 
+/** What messages call a node: its operator, and its name or else its first output. */
+export function nodeLabel({ name, opType, output }: Pick<NodeProto, "name" | "opType" | "output">): string {
+  return name === "" ? `${opType} → "${output[0] ?? ""}"` : `${opType} "${name}"`;
+}
+
 /** Each tensor with words for where it is. */
 export function* tensorsOf(model: ModelProto): Generator<[TensorProto, string]> {
   if (model.graph) yield* inGraph(model.graph);
@@ -21,9 +26,9 @@ function* inSparse({ values, indices }: SparseTensorProto): Generator<[TensorPro
 }
 
 function* inNodes(nodes: readonly NodeProto[]): Generator<[TensorProto, string]> {
-  for (const { opType, name, output, attribute } of nodes)
-    for (const { name: key, t, tensors, g, graphs, sparseTensor, sparseTensors } of attribute) {
-      const where = `node ${opType} "${name || (output[0] ?? "")}", attribute "${key}"`;
+  for (const node of nodes)
+    for (const { name: key, t, tensors, g, graphs, sparseTensor, sparseTensors } of node.attribute) {
+      const where = `node ${nodeLabel(node)}, attribute "${key}"`;
       for (const tensor of t ? [t, ...tensors] : tensors) yield [tensor, where];
       for (const graph of g ? [g, ...graphs] : graphs) yield* inGraph(graph);
       for (const sparse of sparseTensor ? [sparseTensor, ...sparseTensors] : sparseTensors) yield* inSparse(sparse);

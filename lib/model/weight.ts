@@ -4,6 +4,7 @@ import { Tensor } from "onnxruntime-common";
 import { binding } from "../binding.js";
 import type { TypedArray } from "../binding-types.js";
 import { PareError } from "../errors.js";
+import { formatCount } from "../report/format.js";
 import { bitsOf, byteLengthOf, codeOf, dataTypeOf, elementCountOf, type DataType } from "./dtype.js";
 import { TensorProtoSchema, type TensorProto } from "./proto.js";
 
@@ -91,8 +92,9 @@ export class Weight {
       return new Float32Array(binding.fromHalf(dtype, this.bytes) as ArrayBuffer);
     if (dtype === "int64" || dtype === "uint64")
       return Float32Array.from(this.toTypedArray() as BigInt64Array | BigUint64Array, Number);
+    if (dtype === "float32") return new Float32Array(this.bytes.slice().buffer);
     if (views[dtype])
-      return Float32Array.from(this.toTypedArray() as Exclude<TypedArray, BigInt64Array | BigUint64Array>);
+      return new Float32Array(this.toTypedArray() as Exclude<TypedArray, BigInt64Array | BigUint64Array>);
     throw new PareError("PARE_UNSUPPORTED", `values of ${dtype} cannot be read as float32.`);
   }
 
@@ -142,25 +144,54 @@ function typedValues(proto: TensorProto, dtype: DataType): Uint8Array {
   }
 }
 
+/** Bytes that a message's typed values come to; those of types under eight bits are packed as they are in raw_data. */
+export function typedByteLength(proto: TensorProto, dtype: DataType): number {
+  switch (dtype) {
+    case "float32":
+    case "complex64":
+      return proto.floatData.length * 4;
+    case "float64":
+    case "complex128":
+      return proto.doubleData.length * 8;
+    case "int64":
+      return proto.int64Data.length * 8;
+    case "uint32":
+    case "uint64":
+      return (proto.uint64Data.length * bitsOf(dtype)) / 8;
+    default:
+      return proto.int32Data.length * Math.max(1, bitsOf(dtype) / 8);
+  }
+}
+
+/** The complaint about a code that names no element type. */
+export function unknownType(code: number, where: string): PareError {
+  return new PareError("PARE_MODEL", `${where}: ${code} is no data type of ONNX (1 is float32, 7 is int64, …).`);
+}
+
+/** @throws PareError PARE_FILE where a tensor holds other than the bytes that its shape needs. */
+export function requireBytes(dtype: DataType, dims: readonly number[], held: number, where: string): void {
+  const needed = byteLengthOf(dtype, dims, where);
+  if (held === needed) return;
+  const hint = held < needed ? " It may be truncated." : "";
+  throw new PareError(
+    "PARE_FILE",
+    `${where}: [${dims.join(", ")}] ${dtype} needs ${formatCount(needed)} bytes; the file holds ${formatCount(held)}.${hint}`,
+  );
+}
+
 /**
  * The weight that a message holds; undefined for strings. External data must have been brought in (external-data.ts).
- * @throws PareError PARE_MODEL for an unknown type or bytes that do not fit the shape.
+ * @throws PareError PARE_MODEL for an unknown type, PARE_FILE for bytes that do not fit the shape.
  */
 export function weightOf(proto: TensorProto, where: string): Weight | undefined {
   const dtype = dataTypeOf(proto.dataType);
-  if (dtype === undefined) throw new PareError("PARE_MODEL", `${where}: ${proto.dataType} is no element type of ONNX.`);
+  if (dtype === undefined) throw unknownType(proto.dataType, where);
   const dims = dimsOf(proto, where);
   if (dtype === "string") return undefined;
-  const needed = byteLengthOf(dtype, dims, where);
   // An empty raw_data beside typed values is what some exporters write.
-  const bytes = proto.rawData.byteLength > 0 || needed === 0 ? proto.rawData : typedValues(proto, dtype);
-  if (bytes.byteLength !== needed)
-    throw new PareError(
-      "PARE_MODEL",
-      `${where}: [${dims.join(", ")}] ${dtype} needs ${needed.toLocaleString("en")} bytes; the file holds ` +
-        `${bytes.byteLength.toLocaleString("en")}. It may be truncated.`,
-    );
-  return new Weight(dtype, dims, bytes);
+  const isRaw = proto.rawData.byteLength > 0;
+  requireBytes(dtype, dims, isRaw ? proto.rawData.byteLength : typedByteLength(proto, dtype), where);
+  return new Weight(dtype, dims, isRaw ? proto.rawData : typedValues(proto, dtype));
 }
 
 /** A message for a weight, borrowing its bytes. */
