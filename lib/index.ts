@@ -6,3 +6,4 @@ export * from "./report/index.js";
 export * from "./run/index.js";
 export type { LongCall, Progress } from "./progress.js";
 export * from "./data/index.js";
+export * from "./quantize/index.js";

@@ -1,0 +1,102 @@
+/** Quantization: graph → graph with smaller weights, and a report of what it cost. */
+import { PareError } from "../errors.js";
+import type { Model } from "../model/index.js";
+import { Report } from "../report/index.js";
+import { dynamicOps, quantizeDynamic } from "./dynamic.js";
+import { fourBitOps, quantizeFourBit } from "./four-bit.js";
+import { convertToHalf } from "./half.js";
+import { isHalf, resolveOptions, type QuantizeOptions, type Resolved } from "./options.js";
+import { opsetForWeights, quantizeWeights, weightOps } from "./weights.js";
+import { WeightWork } from "./work.js";
+
+export type { NameFilter, QuantizeDtype, QuantizeMode, QuantizeOptions } from "./options.js";
+export { quantizeDtypes, quantizeModes } from "./options.js";
+export { quantizeForTransformersJs, transformersJsVariants } from "./transformersjs.js";
+export type { TransformersJsOptions, TransformersJsVariant } from "./transformersjs.js";
+
+/** A model made by quantize, with what it cost. */
+export type QuantizedModel = Model & { report: Report };
+
+/**
+ * A smaller model that computes nearly the same; the one that is given stays as it is.
+ *
+ * The result's `report` lists each tensor (bytes before and after, signal-to-noise ratio, largest error) and what was left
+ * alone, with the reason. Work on weights runs off the event loop.
+ *
+ * @throws PareError PARE_OPTION for options that do not fit, PARE_UNSUPPORTED where the model's opset cannot be raised;
+ * the signal's reason where it aborts.
+ */
+export async function quantize(model: Model, options: QuantizeOptions): Promise<QuantizedModel> {
+  const resolved = resolveOptions(options);
+  resolved.signal?.throwIfAborted();
+  const { dtype, mode } = resolved;
+  const report = new Report(isHalf(dtype) ? `Conversion to ${dtype}` : `Quantization to ${dtype}, mode "${mode}"`);
+  const result = model.clone();
+  result.report = report;
+  const work = new WeightWork(report, resolved);
+  makeConstant(result, report);
+  raiseOpset(result, resolved, report);
+  if (isHalf(dtype)) convertToHalf(result, resolved, work, report);
+  else if (mode === "dynamic") quantizeDynamic(result, resolved, work, report);
+  else if (mode === "weights") quantizeWeights(result, resolved, work, report);
+  else quantizeFourBit(result, resolved, work, report);
+  result.graph.removeUnused();
+  raiseIrVersion(result, resolved);
+  await work.run();
+  for (const { name, count } of work.clamped)
+    report.note(
+      `${name}: ${count} of its values were moved into what float16 is given, ±${resolved.smallest} to ±${resolved.largest}.`,
+    );
+  if (report.rows.length === 0) report.note(nothing(resolved));
+  return result as QuantizedModel;
+}
+
+/**
+ * Before IR version 4 every initializer had to be listed as an input; runtimes take them as constants. From version 4 on,
+ * such an input could be overridden: so the list goes, and the version rises.
+ */
+function makeConstant({ proto, graph }: Model, report: Report): void {
+  if (Number(proto.irVersion) >= 4) return;
+  const held = new Set(graph.proto.initializer.map(({ name }) => name));
+  graph.proto.input = graph.proto.input.filter(({ name }) => !held.has(name));
+  report.note(`IR version ${proto.irVersion} became 4, which lets a weight be a constant.`);
+  proto.irVersion = 4n;
+}
+
+/** Raises the opset to what the rewrite writes; weights of int8 and int16 have another form where that fails. */
+function raiseOpset(model: Model, options: Resolved, report: Report): void {
+  const { dtype, mode, blockSize } = options;
+  const now = model.opset() ?? 0;
+  const wanted = mode === "dynamic" ? 11 : mode === "weights" && !isHalf(dtype) ? opsetForWeights(options) : 0;
+  // com.microsoft's DequantizeLinear takes int16 at any opset.
+  const needless = mode === "weights" && blockSize === 0 && (dtype === "int16" || dtype === "uint16");
+  if (now >= wanted || needless) return;
+  try {
+    upgradeOpset(model, wanted);
+    report.note(
+      `Opset ${now} became ${wanted}, which ${mode === "dynamic" ? "DynamicQuantizeLinear" : "DequantizeLinear"} needs.`,
+    );
+  } catch (error) {
+    if (mode === "dynamic" || blockSize > 0 || !(error instanceof PareError)) throw error;
+    report.note(`Opset ${now} stays, with com.microsoft's DequantizeLinear: ${error.message}`);
+  }
+}
+
+/** Types that came with a version of the format. */
+function raiseIrVersion({ proto }: Model, { dtype, mode }: Resolved): void {
+  const needed = mode !== "weights" ? 0n : dtype === "int4" || dtype === "uint4" ? 10n : dtype === "bfloat16" ? 4n : 0n;
+  if (proto.irVersion < needed) proto.irVersion = needed;
+}
+
+function nothing({ mode, dtype }: Resolved): string {
+  if (isHalf(dtype)) return "Nothing was converted: the model has no float32 weights that an operator reads.";
+  const ops = mode === "dynamic" ? dynamicOps : mode === "weights" ? weightOps : fourBitOps;
+  return `Nothing was quantized: mode "${mode}" takes ${ops.join(", ")} with constant float32 weights.`;
+}
+
+function upgradeOpset(model: Model, version: number): void {
+  throw new PareError(
+    "PARE_UNSUPPORTED",
+    `The model is at opset ${model.opset()}; raising it to ${version} is not built yet.`,
+  );
+}
