@@ -228,6 +228,8 @@ export interface Binding {
     mask?: TypedArray,
     call?: NativeCall,
   ): unknown;
+  /** → number[]: how many elements of each array are zero, of either sign. */
+  countZeros(xs: readonly Floats[], call?: NativeCall): unknown;
   /** → float32 in [0, 1), from Philox 4×32-10. */
   randomScores(seed: number, stream: number, count: number, out?: TypedArray, call?: NativeCall): unknown;
 }

@@ -2,8 +2,23 @@
 export * from "onnxruntime-common";
 export { kernels } from "./kernels/index.js";
 export { PareError, type ErrorCode } from "./errors.js";
+export type { LongCall, Progress } from "./progress.js";
+export { Graph, load, loadSync, Model, Node, Weight } from "./model/index.js";
+export type {
+  AttributeKind,
+  AttributeValue,
+  CreateOptions,
+  DataType,
+  Dim,
+  LoadOptions,
+  NodeDescription,
+  Place,
+  SaveOptions,
+  Value,
+} from "./model/index.js";
 export * from "./report/index.js";
 export * from "./run/index.js";
-export type { LongCall, Progress } from "./progress.js";
 export * from "./data/index.js";
 export * from "./quantize/index.js";
+export * from "./prune/index.js";
+export type { NameFilter } from "./rewrite/names.js";

@@ -1,7 +1,7 @@
 /** `pare info`: the version, the kernels and the threads that would run here. */
 import { information } from "../index.js";
 import { PareCommand } from "./command.js";
-import { factsTable } from "./view.js";
+import { factsTable } from "../report/table.js";
 import type { Terminal } from "./terminal.js";
 
 export const info = (terminal: Terminal): PareCommand =>

@@ -3,10 +3,13 @@ import { Command, CommanderError } from "commander";
 import { pareVersion } from "../report/information.js";
 import { compare } from "./compare.js";
 import { info } from "./info.js";
+import { inspect } from "./inspect.js";
+import { prune } from "./prune.js";
+import { quantize } from "./quantize.js";
 import { Terminal } from "./terminal.js";
 
 /** Every command, in the order in which help lists them. */
-const commands: ((terminal: Terminal) => Command)[] = [info, compare];
+const commands: ((terminal: Terminal) => Command)[] = [info, inspect, quantize, prune, compare];
 
 /** The parser with all its commands. */
 export function createProgram(terminal = new Terminal(process.stdout, process.stderr)): Command {

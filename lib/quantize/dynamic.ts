@@ -10,7 +10,8 @@ import type { Report } from "../report/index.js";
 import { takeAttributes } from "./attributes.js";
 import { quantizeAttention, quantizeEmbedding, quantizeGather, quantizeLstm } from "./dynamic-fused.js";
 import type { IntegerDtype, Resolved } from "./options.js";
-import { nameOf, refusal } from "./selection.js";
+import { nameOf } from "../rewrite/names.js";
+import { refusal } from "./selection.js";
 import type { IntegerSpec, WeightForm, WeightWork } from "./work.js";
 
 /** Names of a quantized tensor and of what it takes to read it. */

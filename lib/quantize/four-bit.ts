@@ -4,7 +4,8 @@ import { gemmToMatMul } from "../rewrite/gemm.js";
 import type { Report } from "../report/index.js";
 import { entry, placeOf, weightInput } from "./dynamic.js";
 import type { BitsAndBytesDtype, Resolved } from "./options.js";
-import { nameOf, refusal } from "./selection.js";
+import { nameOf } from "../rewrite/names.js";
+import { refusal } from "./selection.js";
 import type { WeightWork } from "./work.js";
 
 /** Operator types that modes "matmulnbits" and "bnb4" know. */

@@ -9,7 +9,7 @@ import { isHalf, resolveOptions, type QuantizeOptions, type Resolved } from "./o
 import { opsetForWeights, quantizeWeights, weightOps } from "./weights.js";
 import { WeightWork } from "./work.js";
 
-export type { NameFilter, QuantizeDtype, QuantizeMode, QuantizeOptions } from "./options.js";
+export type { QuantizeDtype, QuantizeMode, QuantizeOptions } from "./options.js";
 export { quantizeDtypes, quantizeModes } from "./options.js";
 export { quantizeForTransformersJs, transformersJsVariants } from "./transformersjs.js";
 export type { TransformersJsOptions, TransformersJsVariant } from "./transformersjs.js";

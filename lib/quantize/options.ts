@@ -1,5 +1,6 @@
 /** What quantize() may be asked for: types, defaults, and errors that list what would fit. */
 import { PareError } from "../errors.js";
+import { requireFilter, type NameFilter } from "../rewrite/names.js";
 import type { LongCall } from "../progress.js";
 
 /** Integer types, half floats, and the 4-bit float codes of bitsandbytes. */
@@ -36,12 +37,6 @@ const modesOf: Record<QuantizeDtype, readonly QuantizeMode[]> = {
   nf4: ["bnb4"],
   fp4: ["bnb4"],
 };
-
-/** Names to take and names to leave: exact strings or patterns. `exclude` wins. */
-export interface NameFilter {
-  include?: readonly (string | RegExp)[];
-  exclude?: readonly (string | RegExp)[];
-}
 
 export interface QuantizeOptions extends LongCall {
   /** Type of the weights in the new model. */
@@ -138,7 +133,7 @@ export function resolveOptions(options: QuantizeOptions): Resolved {
   const { accuracyLevel } = options;
   if (accuracyLevel !== undefined && ![0, 1, 2, 3, 4].includes(accuracyLevel))
     throw new PareError("PARE_OPTION", `accuracyLevel must be 0, 1, 2, 3 or 4; got ${accuracyLevel}.`);
-  for (const name of ["opTypes", "nodes"] as const) filter(options[name], name);
+  for (const name of ["opTypes", "nodes"] as const) requireFilter(options[name], name);
   return {
     ...options,
     mode,
@@ -179,22 +174,6 @@ function boolean(value: unknown, name: string): void {
   if (value !== undefined && typeof value !== "boolean")
     throw new PareError("PARE_OPTION", `${name} must be true or false; got ${quoted(value)}.`);
 }
-
-function filter(value: NameFilter | undefined, name: string): void {
-  if (value === undefined) return;
-  const shape = `${name} must be { include?: [...], exclude?: [...] } of strings and RegExps`;
-  if (typeof value !== "object" || (value as NameFilter | null) === null || Array.isArray(value))
-    throw new PareError("PARE_OPTION", `${shape}; got ${quoted(value)}.`);
-  for (const [key, names] of Object.entries(value) as [string, unknown][]) {
-    if (key !== "include" && key !== "exclude") throw new PareError("PARE_OPTION", `${shape}; got "${key}".`);
-    if (names !== undefined && !(Array.isArray(names) && names.every(isName)))
-      throw new PareError("PARE_OPTION", `${shape}; ${key} is ${quoted(names)}.`);
-  }
-}
-
-// Not instanceof: a pattern may come from another realm.
-const isName = (name: unknown): boolean =>
-  typeof name === "string" || Object.prototype.toString.call(name) === "[object RegExp]";
 
 const list = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(" or ");
 

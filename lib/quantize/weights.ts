@@ -4,7 +4,8 @@ import { byteLengthOf, type Graph, type Model, type Node, type Place as NodePlac
 import type { Report } from "../report/index.js";
 import { entry, weightInput } from "./dynamic.js";
 import type { IntegerDtype, Resolved } from "./options.js";
-import { nameOf, refusal } from "./selection.js";
+import { nameOf } from "../rewrite/names.js";
+import { refusal } from "./selection.js";
 import { scaleDimsOf, type IntegerSpec, type WeightWork } from "./work.js";
 
 /** Where an operator keeps a weight: the axis of its output channels, and the axis that is summed over. */

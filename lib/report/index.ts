@@ -2,3 +2,5 @@
 export { Report, signalToNoise } from "./report.js";
 export type { ReportTextOptions, ReportTotals, SkippedReport, TensorReport, TensorReportInput } from "./report.js";
 export { information, type Information } from "./information.js";
+export { inspect, ModelSummary } from "./inspect.js";
+export type { InspectOptions, ModelFacts, NodeSummary, OpSummary, ValueSummary, WeightSummary } from "./inspect.js";

@@ -1,6 +1,14 @@
 /** What a technique did to a model: every tensor's sizes and errors, what was left alone and why. */
 import { inspect } from "node:util";
-import { formatBytes, formatCount, formatDecibels, formatDims, formatNumber, formatPercent } from "./format.js";
+import {
+  formatBytes,
+  formatCount,
+  formatDecibels,
+  formatDims,
+  formatNumber,
+  formatPercent,
+  formatPlural,
+} from "./format.js";
 import { printable, renderTable, shorten, style, wrap, type Column, type TextOptions } from "./table.js";
 
 /** One tensor before and after. */
@@ -59,6 +67,9 @@ export interface ReportTextOptions extends TextOptions {
 export function signalToNoise(signal: number, noise: number): number {
   return noise === 0 ? Infinity : 10 * Math.log10(signal / noise);
 }
+
+/** Notes that are shown where rows are limited. */
+const notesBesideRows = 8;
 
 const elementsOf = (row: TensorReport): number => row.dims.reduce((product, dim) => product * dim, 1);
 
@@ -135,7 +146,7 @@ export class Report {
     if (hidden > 0)
       parts.push(style(`The ${limit} largest tensors are shown, ${hidden} more are not.`, "dim", text.color));
     if (this.skipped.length > 0) parts.push(this.#skippedText(text));
-    if (this.notes.length > 0) parts.push(this.notes.map((note) => wrap(printable(note), text.width)).join("\n"));
+    if (this.notes.length > 0) parts.push(this.#notesText(limit, text));
     return parts.join("\n\n");
   }
 
@@ -180,6 +191,14 @@ export class Report {
       ...text,
       footer: [`${formatCount(totals.tensors)} in all`, "", "", "", ...numbers(totals)],
     });
+  }
+
+  #notesText(limit: number, { width }: TextOptions): string {
+    const shown = this.notes.slice(0, limit < Infinity ? notesBesideRows : Infinity);
+    const hidden = this.notes.length - shown.length;
+    return [...shown, ...(hidden > 0 ? [`And ${formatPlural(hidden, "more note", "more notes")}.`] : [])]
+      .map((note) => wrap(printable(note), width))
+      .join("\n");
   }
 
   #skippedText({ width, color }: TextOptions): string {

@@ -137,3 +137,15 @@ export function printable(text: string): string {
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }
+
+/** Named facts, one a line, their values aligned; empty ones are left out. */
+export function factsTable(facts: readonly (readonly [string, string])[], { width, color }: TextOptions): string {
+  const shown = facts.filter(([, value]) => value !== "");
+  const longest = Math.max(...shown.map(([name]) => name.length));
+  return shown
+    .map(([name, value]) => {
+      const head = name.padEnd(longest + 2);
+      return style(head, "bold", color) + wrap(head + value, width, " ".repeat(head.length)).slice(head.length);
+    })
+    .join("\n");
+}

@@ -86,9 +86,9 @@ export class Comparison {
       [
         { title: "model", shorten: "middle" },
         { title: "bytes", align: "right" },
-        { title: "", align: "right", optional: 1 },
+        { title: "ratio", align: "right", optional: 1 },
         { title: "median", align: "right" },
-        { title: "", align: "right", optional: 2 },
+        { title: "ratio", align: "right", optional: 2 },
         { title: "fastest", align: "right" },
       ],
       [a, b].map((one) => [

@@ -1,5 +1,6 @@
 // magnitudeThreshold(xs, k, call), pruneMagnitude(xs, { count | threshold, scores, mask }, outs, masks, call),
-// pruneNM(x, { n, m, outer, axis, inner, mask }, out, mask, call) and randomScores(seed, stream, count, out, call).
+// pruneNM(x, { n, m, outer, axis, inner, mask }, out, mask, call), countZeros(xs, call) and
+// randomScores(seed, stream, count, out, call).
 #include "engine/prune.h"
 
 #include <bit>
@@ -135,6 +136,20 @@ Napi::Value pruneNM(const Napi::CallbackInfo& info) {
   return run(std::move(task), CallOptions::read(info[4]));
 }
 
+Napi::Value countZeros(const Napi::CallbackInfo& info) {
+  Task task(info);
+  const std::vector<FloatSpan> arrays = readArrays(task, info[0], "xs");
+  auto counts = std::make_shared<std::vector<uint64_t>>();
+  task.result = [counts](Napi::Env env) -> Napi::Value {
+    Napi::Array result = Napi::Array::New(env, counts->size());
+    for (uint32_t i = 0; i < counts->size(); i++)
+      result.Set(i, Napi::Number::New(env, static_cast<double>((*counts)[i])));
+    return result;
+  };
+  task.compute = [=](const Execution& execution) { return pare::countZeros(execution, arrays, counts.get()); };
+  return run(std::move(task), CallOptions::read(info[1]));
+}
+
 Napi::Value randomScores(const Napi::CallbackInfo& info) {
   Task task(info);
   const size_t seed = readCount(info[0], "seed"), stream = readCount(info[1], "stream");
@@ -152,6 +167,7 @@ const Registration registration([](Napi::Env env, Napi::Object exports) {
   exports.Set("magnitudeThreshold", Napi::Function::New(env, magnitudeThreshold));
   exports.Set("pruneMagnitude", Napi::Function::New(env, pruneMagnitude));
   exports.Set("pruneNM", Napi::Function::New(env, pruneNM));
+  exports.Set("countZeros", Napi::Function::New(env, countZeros));
   exports.Set("randomScores", Napi::Function::New(env, randomScores));
 });
 

@@ -234,6 +234,18 @@ Status pruneNM(const Execution& execution, const UnalignedFloat* in, size_t oute
   return execution.outcome();
 }
 
+Status countZeros(const Execution& execution, const std::vector<FloatSpan>& arrays, std::vector<uint64_t>* counts) {
+  const Concatenation all(arrays);
+  std::vector<std::atomic<uint64_t>> found(arrays.size());
+  execution.forEachChunk(all.count(), elementwiseGrain, [&](size_t begin, size_t end) {
+    all.forEach(begin, end, [&](size_t array, size_t first, size_t count) {
+      found[array] += execution.kernels.prune->countEqual(all.at(array, first), count, 0);
+    });
+  });
+  counts->assign(found.begin(), found.end());
+  return execution.outcome();
+}
+
 Status randomScores(const Execution& execution, uint64_t seed, uint64_t stream, UnalignedFloat* out, size_t count) {
   execution.forEachChunk(count, elementwiseGrain, [&](size_t begin, size_t end) {
     execution.kernels.random->uniform(seed, stream, begin / 4, out + begin, end - begin);

@@ -43,6 +43,9 @@ Status pruneBelow(const Execution& execution, const std::vector<FloatSpan>& arra
 Status pruneNM(const Execution& execution, const UnalignedFloat* in, size_t outer, size_t axis, size_t inner, size_t n,
                size_t m, UnalignedFloat* out, uint8_t* mask);
 
+// How many elements of each array are zero, of either sign.
+Status countZeros(const Execution& execution, const std::vector<FloatSpan>& arrays, std::vector<uint64_t>* counts);
+
 // Uniform numbers in [0, 1), the i-th depending on seed, stream and i alone; see kernels/random.h.
 Status randomScores(const Execution& execution, uint64_t seed, uint64_t stream, UnalignedFloat* out, size_t count);
 

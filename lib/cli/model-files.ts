@@ -1,0 +1,54 @@
+/** What commands that make a model of a model share: names of files, filters, the last lines of their views. */
+import { stat } from "node:fs/promises";
+import { basename, dirname, extname, join } from "node:path";
+import { load, type Model, type Report } from "../index.js";
+import { formatBytes, formatPercent } from "../report/format.js";
+import { printable, type TextOptions } from "../report/table.js";
+import type { Context, Result } from "./terminal.js";
+
+/** Rows that a table shows unless all are asked for. */
+export const shownRows = 20;
+
+/** Where the result goes: as asked, into a folder under the default name, or beside the input: model.onnx → model.int8.onnx. */
+export async function outputPath(input: string, suffix: string, given: string | undefined): Promise<string> {
+  const extension = extname(input);
+  const name = `${basename(input, extension)}.${suffix}${extension}`;
+  if (given === undefined) return join(dirname(input), name);
+  const isFolder = given.endsWith("/") || (await stat(given).catch(() => undefined))?.isDirectory();
+  return isFolder ? join(given, name) : given;
+}
+
+/** Loads a model, makes another of it, saves that, and tells what was done. */
+export async function makeFile(
+  { input, output, all = false }: { input: string; output: string; all?: boolean | undefined },
+  { signal, onProgress }: Context,
+  make: (model: Model) => Promise<Model & { report: Report }>,
+): Promise<Result> {
+  const model = await load(input);
+  const bytesBefore = await sizeOf(input);
+  const made = await make(model);
+  await made.save(output, { signal, onProgress });
+  const bytesAfter = await sizeOf(output);
+  return {
+    json: { input, output, bytesBefore, bytesAfter, report: made.report },
+    text: (format) =>
+      `${reportText(made.report, format, all)}\n\n${sizesText([input, bytesBefore], [output, bytesAfter])}`,
+  };
+}
+
+export function reportText(report: Report, format: TextOptions, all: boolean): string {
+  return report.toString({ ...format, ...(all ? {} : { rows: shownRows }) });
+}
+
+/** "model.onnx 10.8 MB → model.int8.onnx 2.9 MB (26.9 %)" */
+export function sizesText([input, before]: [string, number], [output, after]: [string, number]): string {
+  const share = formatPercent(after / Math.max(1, before));
+  return `${printable(input)} ${formatBytes(before)} → ${printable(output)} ${formatBytes(after)} (${share})`;
+}
+
+/** Bytes of a file, and of the external data that pare writes beside it. */
+export async function sizeOf(path: string): Promise<number> {
+  const { size } = await stat(path);
+  const data = await stat(`${path}_data`).catch(() => undefined);
+  return size + (data?.size ?? 0);
+}
