@@ -43,7 +43,7 @@ export function quantizeDynamic(model: Model, options: Resolved, work: WeightWor
   for (const graph of model.graph.walk()) {
     for (const node of [...graph.nodes]) {
       const rewrite = rewrites[node.domain === "" ? node.opType : `${node.domain} ${node.opType}`];
-      if (!rewrite) continue;
+      if (!rewrite || isShapeGather(graph, node)) continue;
       const name = nameOf(node);
       const reason = refusal(node, options) ?? rewrite(dynamic, graph, node);
       if (reason !== undefined) report.skip(name, reason);
@@ -177,6 +177,13 @@ export function weightInput(graph: Graph, node: Node, index: number): Constant |
   if (constant.weight.dtype !== "float32") return `weight "${name}" is ${constant.weight.dtype}, not float32`;
   if (constant.weight.elementCount === 0) return `weight "${name}" has no elements`;
   return constant;
+}
+
+/** A Gather from anything but a constant of floats, as shape arithmetic is full of: not worth a word in the report. */
+export function isShapeGather(graph: Graph, node: Node): boolean {
+  if (node.opType !== "Gather") return false;
+  const home = homeOf(graph, node.inputs[0]!);
+  return home?.weight(node.inputs[0]!)?.dtype !== "float32";
 }
 
 function quantizeMatMul(dynamic: Dynamic, graph: Graph, node: Node): string | undefined {

@@ -37,3 +37,8 @@ export function fixedFloatInputs({ opType }: Node, opset: number): readonly numb
   if (opType === "GroupNorm" || opType === "SkipGroupNorm") return [1, 2];
   return [];
 }
+
+/** Whether an operator reads its input's shape only, so that the type is all the same to it. */
+export function readsShapeOnly({ opType }: Node): boolean {
+  return opType === "Shape" || opType === "Size";
+}

@@ -1,5 +1,5 @@
 /** Whether a value is a float32 tensor: by shape inference, else by what its producer says. */
-import type { DataType, Graph } from "../model/index.js";
+import type { DataType, Graph, Model } from "../model/index.js";
 import { homeOf } from "../rewrite/constants.js";
 
 /** Operators whose outputs are not of their first input's type, for models that inference does not get through. */
@@ -8,8 +8,9 @@ const notFloat = new Set([
   ...["Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "MatMulInteger", "ConvInteger", "QuantizeLinear"],
 ]);
 
-/** The question for one model, answered before the model changes and remembered after. */
+/** The question for one model, answered for all values while the model is as it was. */
 export function floatValues(
+  model: Model,
   inferred: ReadonlyMap<string, { dtype: DataType | undefined }>,
 ): (graph: Graph, name: string) => boolean {
   const known = new Map<Graph, Map<string, boolean>>();
@@ -40,5 +41,8 @@ export function floatValues(
       producer.opType === "Where" || producer.opType === "OneHot" ? producer.inputs.at(-1) : producer.inputs[0];
     return source !== undefined && source !== "" && isFloat(graph, source);
   };
+  for (const graph of model.graph.walk())
+    for (const { inputs, outputs } of graph.nodes)
+      for (const name of [...inputs, ...outputs]) if (name !== "") isFloat(graph, name);
   return isFloat;
 }

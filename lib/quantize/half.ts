@@ -7,10 +7,10 @@ import { binding } from "../binding.js";
 import { codeOf, Weight, type Graph, type Model, type Node } from "../model/index.js";
 import { homeOf } from "../rewrite/constants.js";
 import type { Report } from "../report/index.js";
-import { fixedFloatInputs, isBlocked } from "./half-operators.js";
+import { fixedFloatInputs, isBlocked, readsShapeOnly } from "./half-operators.js";
 import { floatValues } from "./half-types.js";
 import type { HalfDtype, Resolved } from "./options.js";
-import { refusal } from "./selection.js";
+import { nameOf, refusal } from "./selection.js";
 import type { WeightWork } from "./work.js";
 
 type Precision = "half" | "float32";
@@ -20,7 +20,7 @@ type Use = { wants: Precision } & ({ graph: Graph; node: Node; index: number } |
 
 /** Rewrites the whole model; float16 and bfloat16 need opset 7 and 13 for the operators that compute in them. */
 export function convertToHalf(model: Model, options: Resolved, work: WeightWork, report: Report): void {
-  new HalfRewrite(model, options, work, report, floatValues(new Map())).run();
+  new HalfRewrite(model, options, work, report, floatValues(model, new Map())).run();
 }
 
 class HalfRewrite {
@@ -33,6 +33,8 @@ class HalfRewrite {
   readonly #homes = new Map<Graph, Map<string, Precision>>();
   readonly #casts = new Map<Graph, Map<string, string>>();
   readonly #uses = new Map<Graph, Map<string, Use[]>>();
+  /** Nodes whose values are too large. */
+  readonly #large = new Set<Node>();
   /** Weights that must stay: graph outputs, and inputs with a default. */
   readonly #kept = new Map<Graph, Set<string>>();
 
@@ -52,6 +54,7 @@ class HalfRewrite {
   }
 
   run(): void {
+    for (const graph of this.#model.graph.walk()) for (const node of graph.nodes) this.#keepLarge(graph, node);
     const outside = this.#options.keepIoTypes ? "float32" : "half";
     this.#convert(this.#model.graph, outside, outside);
     this.#weights();
@@ -79,14 +82,33 @@ class HalfRewrite {
     for (const { name } of graph.outputs) this.#output(graph, name, outputs);
   }
 
+  /** A normalization whose variance float16 cannot hold stays float32, and so does what feeds it values of that size. */
+  #keepLarge(graph: Graph, node: Node): void {
+    if (this.#dtype !== "float16" || node.opType !== "BatchNormalization") return;
+    const variance = graph.weight(node.inputs[4] ?? "");
+    if (variance?.dtype !== "float32") return;
+    const bounds = { smallest: 2 ** -149, largest: this.#options.largest };
+    const room = new Float32Array(variance.elementCount);
+    if ((binding.clampForFloat16(variance.bytes, bounds, room) as { clampedCount: number }).clampedCount === 0) return;
+    const feeder = graph.producer(node.inputs[0]!);
+    this.#large.add(node);
+    if (feeder) this.#large.add(feeder);
+    const names = feeder ? `${nameOf(feeder)} and ${nameOf(node)} stay` : `${nameOf(node)} stays`;
+    this.#report.note(
+      `${names} float32: a variance above ${bounds.largest} says that values get too large for float16.`,
+    );
+  }
+
   #precision(node: Node): Precision {
+    if (this.#large.has(node)) return "float32";
     if (node.opType === "Constant") return "float32";
     const refused = refusal(node, this.#options);
-    if (refused !== undefined) this.#report.skip(node.name === "" ? node.outputs[0]! : node.name, refused);
+    if (refused !== undefined) this.#report.skip(nameOf(node), refused);
     return refused !== undefined || isBlocked(node, this.#dtype, this.#options.blockedOps) ? "float32" : "half";
   }
 
   #inputs(graph: Graph, node: Node, wants: Precision): void {
+    if (readsShapeOnly(node)) return;
     const fixed = fixedFloatInputs(node, this.#model.opset() ?? 0);
     node.inputs.forEach((name, index) => {
       if (name === "" || !this.#isFloat(graph, name)) return;

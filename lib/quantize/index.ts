@@ -7,7 +7,7 @@ import { fourBitOps, quantizeFourBit } from "./four-bit.js";
 import { convertToHalf } from "./half.js";
 import { isHalf, resolveOptions, type QuantizeOptions, type Resolved } from "./options.js";
 import { opsetForWeights, quantizeWeights, weightOps } from "./weights.js";
-import { WeightWork } from "./work.js";
+import { WeightWork, type Moved } from "./work.js";
 
 export type { QuantizeDtype, QuantizeMode, QuantizeOptions } from "./options.js";
 export { quantizeDtypes, quantizeModes } from "./options.js";
@@ -43,10 +43,7 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
   result.graph.removeUnused();
   raiseIrVersion(result, resolved);
   await work.run();
-  for (const { name, count } of work.clamped)
-    report.note(
-      `${name}: ${count} of its values were moved into what float16 is given, ±${resolved.smallest} to ±${resolved.largest}.`,
-    );
+  reportMoved(work.moved, resolved, report);
   if (report.rows.length === 0) report.note(nothing(resolved));
   return result as QuantizedModel;
 }
@@ -86,6 +83,15 @@ function raiseOpset(model: Model, options: Resolved, report: Report): void {
 function raiseIrVersion({ proto }: Model, { dtype, mode }: Resolved): void {
   const needed = mode !== "weights" ? 0n : dtype === "int4" || dtype === "uint4" ? 10n : dtype === "bfloat16" ? 4n : 0n;
   if (proto.irVersion < needed) proto.irVersion = needed;
+}
+
+/** float16 cannot hold everything; what was changed for it. */
+function reportMoved(moved: readonly Moved[], { smallest, largest }: Resolved, report: Report): void {
+  for (const { name, down } of moved)
+    if (down > 0) report.note(`${name}: ${down} of its magnitudes were above ${largest} and became that.`);
+  const small = moved.filter(({ up }) => up > 0);
+  const count = small.reduce((sum, { up }) => sum + up, 0);
+  if (count > 0) report.note(`${count} magnitudes below ${smallest}, in ${small.length} tensors, became that.`);
 }
 
 function nothing({ mode, dtype }: Resolved): string {

@@ -2,7 +2,7 @@
 import { PareError } from "../errors.js";
 import { byteLengthOf, type Graph, type Model, type Node, type Place as NodePlace } from "../model/index.js";
 import type { Report } from "../report/index.js";
-import { entry, weightInput } from "./dynamic.js";
+import { entry, isShapeGather, weightInput } from "./dynamic.js";
 import type { IntegerDtype, Resolved } from "./options.js";
 import { nameOf } from "../rewrite/names.js";
 import { refusal } from "./selection.js";
@@ -60,7 +60,7 @@ export function quantizeWeights(model: Model, options: Resolved, work: WeightWor
   for (const graph of model.graph.walk()) {
     for (const node of [...graph.nodes]) {
       const found = places[node.domain === "" ? node.opType : `${node.domain} ${node.opType}`]?.(node);
-      if (!found) continue;
+      if (!found || isShapeGather(graph, node)) continue;
       const reasons = [];
       const refused = refusal(node, options);
       if (refused !== undefined) reasons.push(refused);

@@ -48,6 +48,13 @@ export interface About {
   op: string;
 }
 
+/** How many values of a weight were too large for float16 and came down, and how many were too small and went up. */
+export interface Moved {
+  name: string;
+  up: number;
+  down: number;
+}
+
 interface WorkOptions extends LongCall {
   smallest: number;
   largest: number;
@@ -70,7 +77,7 @@ export class WeightWork {
   readonly #report: Report;
   readonly #options: WorkOptions;
   readonly #jobs: Job[] = [];
-  readonly #clamped: { name: string; count: number }[] = [];
+  readonly #moved: Moved[] = [];
 
   constructor(report: Report, options: WorkOptions) {
     this.#report = report;
@@ -176,33 +183,34 @@ export class WeightWork {
     const result = empty(dtype, weight.dims);
     this.#add(about.name, weight, async () => {
       const count = weight.elementCount;
-      const scratch = {
-        clamped: new Float32Array(Math.min(count, piece)),
-        back: new Float32Array(Math.min(count, piece)),
-      };
+      const room = new Float32Array(Math.min(count, piece));
+      const back = new Float32Array(room.length);
       const total = { signal: 0, noise: 0, maxError: 0 };
-      let clamped = 0;
+      const moved = { name: about.name, up: 0, down: 0 };
       // In pieces, so that each step reads what the one before left in the cache.
       for (let start = 0; start < count; start += piece) {
         const length = Math.min(piece, count - start);
         const x = weight.bytes.subarray(4 * start, 4 * (start + length));
+        const fitting = dtype === "float16" ? await this.#clamp(x, room.subarray(0, length), moved) : x;
         const out = result.bytes.subarray(2 * start, 2 * (start + length));
-        const back = scratch.back.subarray(0, length);
-        const made = await this.#halfPiece(x, dtype, scratch.clamped.subarray(0, length), out, back);
-        clamped += made.clampedCount;
-        total.signal += made.sumSquareA;
-        total.noise += made.sumSquareError;
-        total.maxError = Math.max(total.maxError, made.maxError);
+        const restored = back.subarray(0, length);
+        await this.#native((call) => binding.toHalf(dtype, fitting, out, call));
+        await this.#native((call) => binding.fromHalf(dtype, out, restored, call));
+        // What was moved is told apart: a mask's −3e38 would drown all else.
+        const sums = await this.#native<NativeComparison>((call) => binding.compare(fitting, restored, call));
+        total.signal += sums.sumSquareA;
+        total.noise += sums.sumSquareError;
+        total.maxError = Math.max(total.maxError, sums.maxError);
       }
       this.#row(weight, about, dtype, [result], total);
-      if (clamped > 0) this.#clamped.push({ name: about.name, count: clamped });
+      if (moved.up + moved.down > 0) this.#moved.push(moved);
     });
     return result;
   }
 
-  /** Weights whose values were moved to fit float16, and how many of them. */
-  get clamped(): readonly { name: string; count: number }[] {
-    return this.#clamped;
+  /** Weights whose values were moved to fit float16. */
+  get moved(): readonly Moved[] {
+    return this.#moved;
   }
 
   /** Does all that was asked for, in that order, off the event loop. Rejects with the signal's reason when it aborts. */
@@ -219,26 +227,16 @@ export class WeightWork {
     onProgress?.({ done, total, what: "" });
   }
 
-  async #halfPiece(
-    x: Uint8Array,
-    dtype: HalfDtype,
-    room: Float32Array,
-    out: Uint8Array,
-    back: Float32Array,
-  ): Promise<NativeComparison & { clampedCount: number }> {
+  /** x with its magnitudes in [smallest, largest], in `room`; counts what moved. */
+  async #clamp(x: Uint8Array, room: Float32Array, moved: Moved): Promise<Float32Array> {
     const { smallest, largest } = this.#options;
-    let from: Floats = x;
-    let clampedCount = 0;
-    if (dtype === "float16") {
-      ({ clampedCount } = await this.#native<{ clampedCount: number }>((call) =>
-        binding.clampForFloat16(x, { smallest, largest }, room, call),
-      ));
-      from = room;
-    }
-    await this.#native((call) => binding.toHalf(dtype, from, out, call));
-    await this.#native((call) => binding.fromHalf(dtype, out, back, call));
-    const sums = await this.#native<NativeComparison>((call) => binding.compare(x, back, call));
-    return { ...sums, clampedCount };
+    const clamp = async (from: Floats, bounds: { smallest: number; largest: number }): Promise<number> => {
+      const native = (call: NativeCall): unknown => binding.clampForFloat16(from, bounds, room, call);
+      return (await this.#native<{ clampedCount: number }>(native)).clampedCount;
+    };
+    moved.down += await clamp(x, { smallest: 2 ** -149, largest });
+    moved.up += await clamp(room, { smallest, largest });
+    return room;
   }
 
   #add(what: string, weight: Weight, run: () => Promise<void>): void {
