@@ -10,7 +10,8 @@ import type { Report } from "../report/index.js";
 import { fixedFloatInputs, isBlocked, readsShapeOnly } from "./half-operators.js";
 import { floatValues } from "./half-types.js";
 import type { HalfDtype, Resolved } from "./options.js";
-import { nameOf, refusal } from "./selection.js";
+import { nameOf } from "../rewrite/names.js";
+import { refusal } from "./selection.js";
 import type { WeightWork } from "./work.js";
 
 type Precision = "half" | "float32";
