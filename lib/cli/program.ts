@@ -31,11 +31,13 @@ export function createProgram(terminal = new Terminal(process.stdout, process.st
 /** Runs the command line and returns the exit code: 0 done, 1 the work failed, 2 wrong usage, 128 + signal interrupted. */
 export async function main(args: readonly string[]): Promise<number> {
   const terminal = new Terminal(process.stdout, process.stderr);
+  terminal.listen();
   const program = createProgram(terminal);
   const json = args.includes("--json");
   try {
     await program.parseAsync(args, { from: "user" });
-    return terminal.interrupted ?? Number(process.exitCode ?? 0);
+    // An interruption that came too late to stop the work is none.
+    return terminal.exitCode;
   } catch (error) {
     if (terminal.interrupted !== undefined) {
       terminal.showError({ code: "PARE_ABORTED", message: "Interrupted; no file was left half-written." }, json);

@@ -25,34 +25,39 @@ const exitCodes: Partial<Record<NodeJS.Signals, number>> = { SIGHUP: 129, SIGINT
 const barDelayMs = 1000;
 
 export class Terminal {
+  /** What the process should exit with when the command is done. */
+  exitCode = 0;
   readonly #interrupt = new AbortController();
-  #exitCode: number | undefined;
+  #signalCode = 0;
   #bar: SingleBar | undefined;
   #startedAt = 0;
 
   constructor(
     private readonly stdout: NodeJS.WriteStream,
     private readonly stderr: NodeJS.WriteStream,
-  ) {
+  ) {}
+
+  /** Takes over the process's signals and what goes wrong with its output. */
+  listen(): void {
     // A reader that has seen enough (`pare inspect model.onnx | head`) is no failure.
-    for (const stream of [stdout, stderr])
+    for (const stream of [this.stdout, this.stderr])
       stream.on("error", (error: NodeJS.ErrnoException) => {
-        if (error.code !== "EPIPE" && stream === stdout)
-          stderr.write(`Error: the output cannot be written: ${error.message}\n`);
-        process.exit(error.code === "EPIPE" ? (this.#exitCode ?? 0) : 1);
+        if (error.code === "EPIPE") process.exit(this.exitCode);
+        if (stream === this.stdout) this.stderr.write(`Error: the output cannot be written: ${error.message}\n`);
+        process.exit(1);
       });
     for (const name of Object.keys(exitCodes) as NodeJS.Signals[])
       process.on(name, () => {
         // Once asks the work to stop and clean up; twice ends it.
         if (this.interrupted !== undefined) process.exit(this.interrupted);
-        this.#exitCode = exitCodes[name]!;
+        this.#signalCode = exitCodes[name]!;
         this.#interrupt.abort();
       });
   }
 
-  /** The exit code of the signal that interrupted the work, if one did. */
+  /** The exit code of the signal that asked the work to stop, if one did. */
   get interrupted(): number | undefined {
-    return this.#interrupt.signal.aborted ? this.#exitCode : undefined;
+    return this.#interrupt.signal.aborted ? this.#signalCode : undefined;
   }
 
   context({ json, quiet, threads }: CommonOptions): Context {
@@ -72,6 +77,7 @@ export class Terminal {
   /** Prints what a command hands back; a quiet one prints nothing. */
   show(result: Result, { json, quiet }: CommonOptions): void {
     this.endProgress();
+    this.exitCode = result.exitCode ?? 0;
     if (json) this.stdout.write(`${JSON.stringify(result.json, null, 2)}\n`);
     else if (!quiet) this.stdout.write(`${result.text(formatOf(this.stdout))}\n`);
   }

@@ -37,10 +37,11 @@ export function pare(args: readonly string[], { cwd, env, started }: RunOptions 
   });
 }
 
-/** An empty folder for one test file, removed when its tests are done. */
-export function scratchFolder(): string {
+/** An empty folder for one test file, removed when its tests are done, after `beforeRemoval`. */
+export function scratchFolder(beforeRemoval?: () => void): string {
   const folder = mkdtempSync(join(tmpdir(), "pare-test-"));
   afterAll(() => {
+    beforeRemoval?.();
     rmSync(folder, { recursive: true, force: true });
   });
   return folder;
