@@ -5,7 +5,7 @@ import type { DataType } from "./dtype.js";
 import type { Model } from "./model.js";
 import { Node, type AttributeValue } from "./node.js";
 import { NodeProtoSchema, type GraphProto, type NodeProto, type TensorProto, type ValueInfoProto } from "./proto.js";
-import { sortedNodes } from "./sort.js";
+import { needs, sortedNodes } from "./sort.js";
 import { constantTensor } from "./constant.js";
 import { valueInfo, valueOf, type Dim, type Value } from "./value.js";
 import { tensorOf, weightOf, type Weight } from "./weight.js";
@@ -44,6 +44,8 @@ export class Graph {
   /** Nodes that hold graphs of their own. */
   readonly #holders = new Set<Node>();
   readonly #weights = new WeakMap<object, Weight>();
+  /** Names of the list of inputs, as long as it is this one and has not grown or shrunk. */
+  #inputs: { list: readonly ValueInfoProto[]; names: ReadonlySet<string> } | undefined;
 
   /** Graphs are made by their model or node. */
   constructor(proto: GraphProto, model: Model, parent?: Node) {
@@ -86,10 +88,13 @@ export class Graph {
     return this.parent?.graph.weight(name);
   }
 
-  /** Whether the caller may feed another value in place of this initializer: it is listed as an input too. */
+  /**
+   * Whether the caller may feed another value in place of this initializer: it is listed as an input too. (Before IR version
+   * 4 every initializer had to be listed, and runtimes take it for a constant all the same.)
+   */
   isOverridable(name: string): boolean {
     const slot = this.#slots.get(name);
-    return slot !== undefined && "tensor" in slot && this.proto.input.some((input) => input.name === name);
+    return slot !== undefined && "tensor" in slot && this.#isInput(name);
   }
 
   /** Replaces a weight of this graph where it stands. */
@@ -101,6 +106,10 @@ export class Graph {
       fresh.docString = slot.tensor.docString;
       this.proto.initializer[this.proto.initializer.indexOf(slot.tensor)] = fresh;
       this.#slots.set(name, { tensor: fresh });
+      // An initializer that is an input or output too has its type said there as well.
+      const { dtype, dims } = weight;
+      for (const list of [this.proto.input, this.proto.output])
+        for (const one of list) if (one.name === name) one.type = valueInfo(name, dtype, dims).type!;
     } else {
       for (const old of slot.node.attributeNames) slot.node.setAttribute(old, undefined);
       slot.node.setAttribute("value", weight);
@@ -137,7 +146,7 @@ export class Graph {
 
   /** Whether the value is made in this very graph: by a node, as a weight, or as an input. */
   defines(name: string): boolean {
-    return this.#producers.has(name) || this.#slots.has(name) || this.proto.input.some((input) => input.name === name);
+    return this.#producers.has(name) || this.#slots.has(name) || this.#isInput(name);
   }
 
   /** The node of this graph that makes the value. */
@@ -181,7 +190,7 @@ export class Graph {
     this.#addValue(this.proto.output, name, dtype, dims);
   }
 
-  /** A name that no value and no node in the whole model has: `base`, or `base` with a number. */
+  /** A name that no value in the whole model has: `base`, or `base` with a number. It is taken from then on. */
   uniqueName(base: string): string {
     return this.model.uniqueName(base);
   }
@@ -198,7 +207,7 @@ export class Graph {
     const proto = create(NodeProtoSchema, {
       opType,
       domain,
-      name: name === "" ? "" : this.uniqueName(name),
+      name: name === "" ? "" : this.model.uniqueNodeName(name),
       input: [...inputs],
       output: [...outputs],
     });
@@ -217,6 +226,7 @@ export class Graph {
     this.proto.node.splice(at, 1);
     this.#leave(node);
     this.#forgetTypes(node.outputs);
+    this.model.releaseNodeName(node.name);
     this.model.changed();
   }
 
@@ -262,21 +272,49 @@ export class Graph {
   }
 
   /**
+   * Renames a value of this graph wherever it is made, read or declared. An input's or output's new name is the model's face.
+   * @throws PareError PARE_MODEL where the name is taken.
+   */
+  rename(from: string, to: string): void {
+    if (from === to) return;
+    if (this.model.hasName(to))
+      throw new PareError("PARE_MODEL", `"${from}" cannot become "${to}", which exists already.`);
+    const node = this.#producers.get(from);
+    const slot = this.#slots.get(from);
+    const { input, output, valueInfo: inner } = this.proto;
+    if (node) {
+      this.#leave(node);
+      node.proto.output = node.proto.output.map((name) => (name === from ? to : name));
+      this.#enter(node);
+    } else if (slot && "tensor" in slot) {
+      slot.tensor.name = to;
+      this.#slots.delete(from);
+      this.#slots.set(to, slot);
+    }
+    for (const list of [input, output, inner]) for (const one of list) if (one.name === from) one.name = to;
+    this.#inputs = undefined;
+    this.model.reserveName(to);
+    this.replaceUses(from, to);
+  }
+
+  /**
    * Removes nodes whose outputs nobody reads, then weights that nobody reads (those that the caller can override stay).
    * Graphs inside are cleaned first. @returns how many nodes and weights went.
    */
   removeUnused(): number {
     let removed = 0;
     for (const holder of this.#holders) for (const inner of holder.subgraphs) removed += inner.removeUnused();
-    const isUsed = (name: string): boolean => this.isOutput(name) || this.consumers(name).length > 0;
     const outputs = new Set(this.proto.output.map(({ name }) => name));
+    const isUsed = (name: string): boolean => outputs.has(name) || this.consumers(name).length > 0;
+    const present = new Set(this.#nodes);
     const pending = [...this.#nodes];
     for (let node = pending.pop(); node; node = pending.pop()) {
-      if (node.outputs.some((name) => name !== "" && (outputs.has(name) || isUsed(name)))) continue;
-      if (!this.#nodes.includes(node)) continue;
+      if (!present.has(node) || node.outputs.some((name) => name !== "" && isUsed(name))) continue;
+      const read = needs(node);
       this.removeNode(node);
+      present.delete(node);
       removed++;
-      for (const name of node.inputs) {
+      for (const name of read) {
         const producer = this.#producers.get(name);
         if (producer) pending.push(producer);
       }
@@ -317,6 +355,13 @@ export class Graph {
   }
 
   // ---- The indices ------------------------------------------------------------------------------------------------------
+
+  #isInput(name: string): boolean {
+    const list = this.proto.input;
+    if (this.#inputs?.list !== list || this.#inputs.names.size !== list.length)
+      this.#inputs = { list, names: new Set(list.map((input) => input.name)) };
+    return this.#inputs.names.has(name);
+  }
 
   #own(name: string): Weight | undefined {
     const slot = this.#slots.get(name);

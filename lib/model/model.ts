@@ -28,7 +28,9 @@ export class Model {
   report?: Report;
   /** Counts changes, so that what was derived from the model can tell that it is old. */
   revision = 0;
-  #names: Set<string> | undefined;
+  /** Made when they are first asked for. */
+  #valueNames: Names | undefined;
+  #nodeNames: Names | undefined;
 
   /** Use load, Model.create or a technique. */
   constructor(proto: ModelProto, { path, hasExternalData = false }: { path?: string; hasExternalData?: boolean } = {}) {
@@ -99,18 +101,65 @@ export class Model {
     this.revision++;
   }
 
-  /** A name that nothing in the model has: `base`, or `base` with a number; it is taken from then on. */
+  /** A name that no value in the model has, in graphs inside nodes too: `base`, or `base` with a number. It is taken from then on. */
   uniqueName(base: string): string {
-    this.#names ??= namesOf(this.graph);
-    let name = base;
-    for (let i = 1; this.#names.has(name); i++) name = `${base}_${i}`;
-    this.#names.add(name);
-    return name;
+    return this.#values().take(base);
   }
 
-  /** Takes a name, so that uniqueName will not give it. */
+  /** The same for nodes, whose names have nothing to do with those of values. */
+  uniqueNodeName(base: string): string {
+    this.#nodeNames ??= new Names([...this.graph.walk()].flatMap(({ nodes }) => nodes.map(({ name }) => name)));
+    return this.#nodeNames.take(base);
+  }
+
+  /** Whether a value of the model has this name. */
+  hasName(name: string): boolean {
+    return this.#values().has(name);
+  }
+
+  /** Takes a value's name, so that uniqueName will not give it. */
   reserveName(name: string): void {
-    this.#names?.add(name);
+    this.#valueNames?.add(name);
+  }
+
+  /** A node has gone, and its name may be given again. */
+  releaseNodeName(name: string): void {
+    this.#nodeNames?.delete(name);
+  }
+
+  #values(): Names {
+    return (this.#valueNames ??= new Names(namesOf(this.graph)));
+  }
+}
+
+/** Names in use, and the next numbers to try for new ones. */
+class Names {
+  readonly #used: Set<string>;
+  readonly #next = new Map<string, number>();
+
+  constructor(used: Iterable<string>) {
+    this.#used = new Set(used);
+  }
+
+  has(name: string): boolean {
+    return this.#used.has(name);
+  }
+  add(name: string): void {
+    this.#used.add(name);
+  }
+  delete(name: string): void {
+    this.#used.delete(name);
+  }
+
+  take(base: string): string {
+    let name = base;
+    if (this.#used.has(base)) {
+      let number = this.#next.get(base) ?? 1;
+      while (this.#used.has((name = `${base}_${number}`))) number++;
+      this.#next.set(base, number + 1);
+    }
+    this.#used.add(name);
+    return name;
   }
 }
 
@@ -121,7 +170,8 @@ function namesOf(main: Graph): Set<string> {
   for (const graph of main.walk()) {
     const { input, output, valueInfo, initializer } = graph.proto;
     for (const list of [input, output, valueInfo, initializer]) for (const { name } of list) names.add(name);
-    for (const node of graph.nodes) for (const name of [node.name, ...node.inputs, ...node.outputs]) names.add(name);
+    for (const { values } of graph.proto.sparseInitializer) names.add(values?.name ?? "");
+    for (const node of graph.nodes) for (const name of [...node.inputs, ...node.outputs]) names.add(name);
   }
   return names;
 }
@@ -130,7 +180,10 @@ function namesOf(main: Graph): Set<string> {
 function cloneSharing(proto: ModelProto): ModelProto {
   const copy = <Value>(value: Value): Value => {
     if (value === null || typeof value !== "object" || ArrayBuffer.isView(value)) return value;
-    if (Array.isArray(value)) return value.map((one: unknown) => copy(one)) as Value;
+    if (Array.isArray(value)) {
+      // Lists of numbers may be long; no copy is made of what cannot change inside.
+      return (typeof value[0] === "object" ? value.map((one: unknown) => copy(one)) : value.slice()) as Value;
+    }
     const target = Object.create(Object.getPrototypeOf(value) as object) as Record<string, unknown>;
     for (const [key, inner] of Object.entries(value)) target[key] = copy(inner);
     return target as Value;

@@ -26,6 +26,15 @@ export type AttributeValue =
 /** Attribute kinds that a value alone does not tell: 1 may be an int or a float. */
 export type AttributeKind = "float" | "int" | "floats" | "ints" | "strings";
 
+/** Attributes of ONNX's and ONNX Runtime's operators that are floats, so that 1 may be written for 1.0. */
+const floatAttributes = new Set(
+  (
+    "alpha activation_alpha activation_beta beta bias clip coefficients cubic_coeff_a epsilon extrapolation_value gamma high " +
+    "intercepts lambd low mean momentum norm_coefficient norm_coefficient_post ratio rho scale scales softcap spatial_scale " +
+    "value value_float value_floats"
+  ).split(" "),
+);
+
 const utf8 = { decode: new TextDecoder(), encode: new TextEncoder() };
 const integer = (value: bigint): number | bigint => (Number.isSafeInteger(Number(value)) ? Number(value) : value);
 
@@ -108,8 +117,8 @@ export class Node {
   }
 
   /**
-   * Sets an attribute; undefined removes it. Whole numbers become ints and others floats unless `kind` says otherwise (an
-   * attribute that exists keeps its kind).
+   * Sets an attribute; undefined removes it. Whole numbers become ints and others floats, unless `kind` says otherwise, the
+   * attribute exists (it keeps its kind), or ONNX has a float under that name (alpha, epsilon, scale, …).
    */
   setAttribute(name: string, value: AttributeValue | undefined, kind?: AttributeKind): void {
     const { attribute: list } = this.proto;
@@ -117,7 +126,7 @@ export class Node {
     if (value === undefined) {
       if (at >= 0) list.splice(at, 1);
     } else {
-      const proto = attributeOf(name, value, kind ?? kindName(list[at]));
+      const proto = attributeOf(name, value, kind ?? kindName(list[at]) ?? onnxKind(name, value));
       if (at >= 0) list[at] = proto;
       else list.push(proto);
     }
@@ -168,6 +177,11 @@ function kindName(proto: AttributeProto | undefined): AttributeKind | undefined 
     [Type.STRINGS]: "strings",
   };
   return proto && names[kindOf(proto)];
+}
+
+function onnxKind(name: string, value: AttributeValue): AttributeKind | undefined {
+  if (!floatAttributes.has(name)) return undefined;
+  return Array.isArray(value) ? "floats" : "float";
 }
 
 function attributeOf(name: string, value: AttributeValue, kind: AttributeKind | undefined): AttributeProto {
