@@ -31,6 +31,7 @@ export class Terminal {
   #signalCode = 0;
   #bar: SingleBar | undefined;
   #startedAt = 0;
+  #doing = "";
 
   constructor(
     private readonly stdout: NodeJS.WriteStream,
@@ -102,6 +103,8 @@ export class Terminal {
 
   /** Shows a bar once the work has taken more than a moment. */
   #progress({ done, total, what }: Progress): void {
+    if (what !== "") this.#doing = what;
+    const label = { what: this.#doing };
     if (!this.#bar) {
       if (performance.now() - this.#startedAt < barDelayMs) return;
       this.#bar = new SingleBar({
@@ -115,10 +118,10 @@ export class Terminal {
         gracefulExit: false,
         etaBuffer: 50,
       });
-      this.#bar.start(total, done, { what });
+      this.#bar.start(total, done, label);
     }
     this.#bar.setTotal(total);
-    this.#bar.update(done, { what });
+    this.#bar.update(done, label);
   }
 }
 
