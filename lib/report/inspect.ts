@@ -91,8 +91,13 @@ export class ModelSummary {
     const shares = Object.entries(dtypes).map(([dtype, bytes]) =>
       `${dtype} ${formatBytes(bytes)}`.replaceAll(" ", "\u00a0"),
     );
+    // A file of weights without a graph (safetensors) has no version and no nodes to speak of.
+    const formatText =
+      opsetText.length === 0
+        ? "weights without a graph"
+        : `ONNX IR ${ir}, opset ${opsetText.join(", ")}${producer === "" ? "" : `, by ${printable(producer)}`}`;
     return [
-      ["format", `ONNX IR ${ir}, opset ${opsetText.join(", ")}${producer === "" ? "" : `, by ${printable(producer)}`}`],
+      ["format", formatText],
       ...inputs.map((one, i): [string, string] => [i === 0 ? "inputs" : " ", value(one)]),
       ...outputs.map((one, i): [string, string] => [i === 0 ? "outputs" : " ", value(one)]),
       [
