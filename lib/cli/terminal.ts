@@ -81,6 +81,7 @@ export class Terminal {
     this.exitCode = result.exitCode ?? 0;
     if (json) this.stdout.write(`${JSON.stringify(result.json, null, 2)}\n`);
     else if (!quiet) this.stdout.write(`${result.text(formatOf(this.stdout))}\n`);
+    if (result.exitCode !== undefined) process.exitCode = result.exitCode;
   }
 
   /** Prints an error as one paragraph, or as JSON, on the error stream. */
