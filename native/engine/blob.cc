@@ -33,6 +33,17 @@ class FileDescriptor {
   int descriptor_;
 };
 
+// A file that goes away with its descriptor; negative where none can be had. Not every file system (overlayfs, for one)
+// makes files without a name.
+int openUnlinked(const std::string& folder) {
+  const int nameless = open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (nameless >= 0) return nameless;
+  std::string path = folder + "/pare-XXXXXX";
+  const int named = mkostemp(path.data(), O_CLOEXEC);
+  if (named >= 0) unlink(path.c_str());
+  return named;
+}
+
 }  // namespace
 
 std::unique_ptr<Blob> Blob::allocate(size_t byteLength) {
@@ -58,7 +69,7 @@ std::unique_ptr<Blob> Blob::allocate(size_t byteLength) {
 
 std::unique_ptr<Blob> Blob::allocateSpilled(size_t byteLength, const std::string& folder) {
   if (byteLength == 0) return allocate(0);
-  const FileDescriptor file(open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  const FileDescriptor file(openUnlinked(folder));
   // Reserving the space now turns a full disk into a fallback here instead of a fatal signal at a later write.
   if (!file.valid() || posix_fallocate(file.get(), 0, static_cast<off_t>(byteLength)) != 0) return allocate(byteLength);
   void* mapped = mmap(nullptr, byteLength, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
