@@ -112,7 +112,7 @@ export interface Information {
 export interface Binding {
   information(): Information;
   setLevel(level: string): void;
-  mapFile(path: string): ArrayBuffer;
+  mapFile(path: string, offset?: number, byteLength?: number): ArrayBuffer;
   allocate(byteLength: number, spillFolder?: string): ArrayBuffer;
 
   toHalf(format: "float16" | "bfloat16", x: Floats, out?: TypedArray, call?: NativeCall): unknown;
