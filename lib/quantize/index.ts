@@ -5,6 +5,7 @@ import { Report } from "../report/index.js";
 import { dynamicOps, quantizeDynamic } from "./dynamic.js";
 import { fourBitOps, quantizeFourBit } from "./four-bit.js";
 import { convertToHalf } from "./half.js";
+import { isLoose, quantizeLoose } from "./loose.js";
 import { isHalf, resolveOptions, type QuantizeOptions, type Resolved } from "./options.js";
 import { opsetForWeights, quantizeWeights, weightOps } from "./weights.js";
 import { WeightWork, type Moved } from "./work.js";
@@ -27,7 +28,8 @@ export type QuantizedModel = Model & { report: Report };
  * the signal's reason where it aborts.
  */
 export async function quantize(model: Model, options: QuantizeOptions): Promise<QuantizedModel> {
-  const resolved = resolveOptions(options);
+  const loose = isLoose(model);
+  const resolved = resolveOptions(options, loose ? "weights" : undefined);
   resolved.signal?.throwIfAborted();
   const { dtype, mode } = resolved;
   const report = new Report(isHalf(dtype) ? `Conversion to ${dtype}` : `Quantization to ${dtype}, mode "${mode}"`);
@@ -35,12 +37,13 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
   result.report = report;
   const work = new WeightWork(report, resolved);
   makeConstant(result, report);
-  raiseOpset(result, resolved, report);
-  if (isHalf(dtype)) convertToHalf(result, resolved, work, report);
+  if (!loose) raiseOpset(result, resolved, report);
+  if (loose) quantizeLoose(result, resolved, work, report);
+  else if (isHalf(dtype)) convertToHalf(result, resolved, work, report);
   else if (mode === "dynamic") quantizeDynamic(result, resolved, work, report);
   else if (mode === "weights") quantizeWeights(result, resolved, work, report);
   else quantizeFourBit(result, resolved, work, report);
-  result.graph.removeUnused();
+  if (!loose) result.graph.removeUnused();
   raiseIrVersion(result, resolved);
   await work.run();
   reportMoved(work.moved, resolved, report);

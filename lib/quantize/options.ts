@@ -92,8 +92,8 @@ const known = new Set<string>([
   ...["smallest", "largest", "blockedOps", "keepIoTypes", "threads", "signal", "onProgress"],
 ]);
 
-/** Checks what was asked for and fills in the defaults. Throws PARE_OPTION. */
-export function resolveOptions(options: QuantizeOptions): Resolved {
+/** Checks what was asked for and fills in the defaults; `preferred` is the mode where the type has it. Throws PARE_OPTION. */
+export function resolveOptions(options: QuantizeOptions, preferred?: QuantizeMode): Resolved {
   const given: unknown = options;
   if (typeof given !== "object" || given === null)
     throw new PareError("PARE_OPTION", `quantize takes options such as { dtype: "int8" }; got ${String(given)}.`);
@@ -103,7 +103,8 @@ export function resolveOptions(options: QuantizeOptions): Resolved {
   const { dtype } = options;
   if (!quantizeDtypes.includes(dtype))
     throw new PareError("PARE_OPTION", `dtype must be one of ${quantizeDtypes.join(", ")}; got ${quoted(dtype)}.`);
-  const mode = options.mode ?? modesOf[dtype][0]!;
+  const modes = modesOf[dtype];
+  const mode = options.mode ?? (preferred !== undefined && modes.includes(preferred) ? preferred : modes[0]!);
   if (!quantizeModes.includes(mode))
     throw new PareError("PARE_OPTION", `mode must be one of ${quantizeModes.join(", ")}; got ${quoted(mode)}.`);
   if (!modesOf[dtype].includes(mode))
