@@ -60,14 +60,7 @@ export interface NativeComparison {
   nanCount: number;
 }
 
-/** `out` takes the data; with `measure`, the result has an `error`. */
-export interface PackOptions {
-  out?: TypedArray;
-  measure?: boolean;
-}
-
 export interface NativeMatMulNBits {
-  error?: NativeQuantizationError;
   /** [n, ceil(k / blockSize), blockSize / 2] bytes. */
   data: ArrayBuffer;
   /** float32 [n, ceil(k / blockSize)]. */
@@ -78,7 +71,6 @@ export interface NativeMatMulNBits {
 }
 
 export interface NativeBnb4 {
-  error?: NativeQuantizationError;
   /** ceil(k · n / 2) bytes. */
   data: ArrayBuffer;
   /** float32, ceil(k · n / blockSize). */
@@ -108,11 +100,43 @@ export interface Information {
   warning: string;
 }
 
+/** Types of a graph's values: for each, its type's code, its rank (−1: unknown) and whether it is a tensor. */
+export interface NativeShapes {
+  words: Int32Array;
+  /** Of all values after each other; −1 − i stands for symbols[i]. */
+  dims: Float64Array;
+  symbols: string[];
+}
+
+export interface OperatorParameter {
+  name: string;
+  arity: "required" | "optional" | "variadic" | "heterogeneous";
+  /** Parameters of one variable have one type. */
+  variable?: string;
+  types: string[];
+}
+
+/** A row of the op table: an operator in a range of its domain's versions. */
+export interface Operator {
+  /** "" is ai.onnx. */
+  domain: string;
+  name: string;
+  since: number;
+  /** The last version with this meaning; absent: the newest. */
+  until?: number;
+  inputs: OperatorParameter[];
+  outputs: OperatorParameter[];
+  attributes: { name: string; kind: string; required: boolean; default?: number | string | number[] }[];
+  traits: string[];
+  /** Devices that it runs on. */
+  run: string[];
+}
+
 /** Results are new ArrayBuffers, or the `out` that was given; `unknown` where a call may also be a promise of it. */
 export interface Binding {
   information(): Information;
   setLevel(level: string): void;
-  mapFile(path: string, offset?: number, byteLength?: number): ArrayBuffer;
+  mapFile(path: string): ArrayBuffer;
   allocate(byteLength: number, spillFolder?: string): ArrayBuffer;
 
   toHalf(format: "float16" | "bfloat16", x: Floats, out?: TypedArray, call?: NativeCall): unknown;
@@ -148,13 +172,26 @@ export interface Binding {
   /** x is [k, n], row-major; blockSize a power of two from 16 to 256; → NativeMatMulNBits. */
   packMatMulNBits(
     x: Floats,
-    options: { k: number; n: number; blockSize: number; symmetric: boolean } & PackOptions,
+    options: { k: number; n: number; blockSize: number; symmetric: boolean },
     call?: NativeCall,
   ): unknown;
   /** x is [k, n], row-major; blockSize a power of two from 16 to 4096; → NativeBnb4. */
   packBnb4(
     x: Floats,
-    options: { k: number; n: number; blockSize: number; type: "nf4" | "fp4" } & PackOptions,
+    options: { k: number; n: number; blockSize: number; type: "nf4" | "fp4" },
+    call?: NativeCall,
+  ): unknown;
+  /** How far packed weights are from x, → NativeQuantizationError; the options that they were packed with. */
+  matMulNBitsError(
+    x: Floats,
+    packed: { data: TypedArray; scales: TypedArray; zeroPoints?: TypedArray },
+    options: { k: number; n: number; blockSize: number },
+    call?: NativeCall,
+  ): unknown;
+  bnb4Error(
+    x: Floats,
+    packed: { data: TypedArray; absmax: TypedArray },
+    options: { k: number; n: number; blockSize: number; type: "nf4" | "fp4" },
     call?: NativeCall,
   ): unknown;
   /** → ArrayBuffer or `out` of the columns × rows matrix; elementSize is 1, 2, 4 or 8 bytes. */
@@ -227,4 +264,14 @@ export interface Binding {
   countZeros(xs: readonly Floats[], call?: NativeCall): unknown;
   /** → float32 in [0, 1), from Philox 4×32-10. */
   randomScores(seed: number, stream: number, count: number, out?: TypedArray, call?: NativeCall): unknown;
+
+  /** Types of all values of a graph, in the form that lib/model/describe.ts writes. */
+  inferShapes(
+    words: Int32Array,
+    strings: readonly string[],
+    bytes: readonly Uint8Array[],
+    options?: { strict?: boolean },
+  ): NativeShapes;
+  /** The op table. */
+  operators(): Operator[];
 }

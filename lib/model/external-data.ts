@@ -4,7 +4,6 @@ import { realpathSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { PareError } from "../errors.js";
 import { formatCount } from "../report/format.js";
-import type { ByteSource } from "./byte-source.js";
 import {
   StringStringEntryProtoSchema,
   TensorProto_DataLocation as Location,
@@ -37,9 +36,10 @@ export interface ExternalPlan {
 export function resolveExternalData(
   model: ModelProto,
   modelPath: string | undefined,
-  open: (path: string) => ByteSource,
+  open: (path: string) => ArrayBuffer,
 ): boolean {
-  const files = new Map<string, ByteSource>();
+  // Buffers, not arrays: a file may be larger than any one array.
+  const files = new Map<string, ArrayBuffer>();
   let any = false;
   for (const [tensor, where] of tensorsOf(model)) {
     if (tensor.dataLocation !== Location.EXTERNAL) continue;
@@ -90,7 +90,7 @@ function pathWithin(modelPath: string, location: string, where: string): string 
 }
 
 function sliceOf(
-  file: ByteSource,
+  file: ArrayBuffer,
   tensor: TensorProto,
   entries: ReadonlyMap<string, string>,
   location: string,
@@ -123,7 +123,7 @@ function sliceOf(
       `${where} wants bytes ${formatCount(offset)} to ${formatCount(offset + length)} of "${location}", which has ` +
         `${formatCount(file.byteLength)}. It may be truncated.`,
     );
-  return file.view(offset, length);
+  return new Uint8Array(file, offset, length);
 }
 
 /** Lays the larger tensors out in one data file named `location`. */

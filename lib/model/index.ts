@@ -5,6 +5,7 @@ export { load, loadSync, type LoadOptions } from "./load.js";
 export { Model, type CreateOptions } from "./model.js";
 export { Node, type AttributeKind, type AttributeValue } from "./node.js";
 export type { SaveOptions } from "./save.js";
+export type { InferOptions, InferredType, Shapes } from "./shapes.js";
 export { allocateBytes } from "./storage.js";
 export type { Dim, Value } from "./value.js";
 export { Weight } from "./weight.js";

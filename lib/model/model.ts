@@ -5,6 +5,7 @@ import { Graph } from "./graph.js";
 import { GraphProtoSchema, ModelProtoSchema, OperatorSetIdProtoSchema, type ModelProto } from "./proto.js";
 import { encodeInPieces } from "./encode.js";
 import { saveModel, type SaveOptions } from "./save.js";
+import { inferShapes, type InferOptions, type Shapes } from "./shapes.js";
 
 /** For models that are made from nothing. */
 export interface CreateOptions {
@@ -31,6 +32,7 @@ export class Model {
   /** Made when they are first asked for. */
   #valueNames: Names | undefined;
   #nodeNames: Names | undefined;
+  #shapes: { revision: number; strict: boolean; shapes: Shapes } | undefined;
 
   /** Use load, Model.create or a technique. */
   constructor(proto: ModelProto, { path, hasExternalData = false }: { path?: string; hasExternalData?: boolean } = {}) {
@@ -65,6 +67,18 @@ export class Model {
     if (found) found.version = BigInt(version);
     else this.proto.opsetImport.push(create(OperatorSetIdProtoSchema, { domain, version: BigInt(version) }));
     this.changed();
+  }
+
+  /**
+   * Element type and shape of every value, from the inputs' declared types and the ops' rules, symbols included; what the
+   * file declares fills in what no rule tells. Remembered until the model changes.
+   * @throws Error PARE_SHAPE, PARE_TYPE, PARE_OPTION or PARE_MODEL for a node whose inputs or attributes do not fit, by
+   * name; with `strict` also PARE_UNSUPPORTED for ops that pare does not know.
+   */
+  inferShapes({ strict = false }: InferOptions = {}): Shapes {
+    if (this.#shapes?.revision !== this.revision || this.#shapes.strict !== strict)
+      this.#shapes = { revision: this.revision, strict, shapes: inferShapes(this, { strict }) };
+    return this.#shapes.shapes;
   }
 
   /** A model of its own messages that shares the weights' bytes with this one. */

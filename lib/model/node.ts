@@ -155,7 +155,7 @@ export class Node {
 }
 
 /** An attribute's kind; files of the first IR versions leave `type` out, and the field that is filled tells. */
-function kindOf(proto: AttributeProto): Type {
+export function kindOf(proto: AttributeProto): Type {
   if (proto.type !== Type.UNDEFINED) return proto.type;
   if (proto.t) return Type.TENSOR;
   if (proto.g) return Type.GRAPH;

@@ -13,6 +13,8 @@ struct [[nodiscard]] Status {
   bool ok() const { return code == nullptr; }
   static Status success() { return {}; }
   static Status shape(std::string message) { return {"PARE_SHAPE", std::move(message)}; }
+  static Status type(std::string message) { return {"PARE_TYPE", std::move(message)}; }
+  static Status model(std::string message) { return {"PARE_MODEL", std::move(message)}; }
   static Status option(std::string message) { return {"PARE_OPTION", std::move(message)}; }
   static Status unsupported(std::string message) { return {"PARE_UNSUPPORTED", std::move(message)}; }
   static Status memory(std::string message) { return {"PARE_MEMORY", std::move(message)}; }
