@@ -105,7 +105,7 @@ Napi::Value quantize(const Napi::CallbackInfo& info) {
   task.finish = [job](Napi::Object object) { object.Set("nanCount", static_cast<double>(job->nanCount)); };
   task.compute = [=](const Execution& execution) {
     if (!given) {
-      const Status status = computeParameters(execution, in.as<const UnalignedFloat>(), layout, type, symmetric,
+      Status status = computeParameters(execution, in.as<const UnalignedFloat>(), layout, type, symmetric,
                                               reduceRange, job->parameters);
       if (!status.ok()) return status;
     }
