@@ -105,8 +105,8 @@ Napi::Value quantize(const Napi::CallbackInfo& info) {
   task.finish = [job](Napi::Object object) { object.Set("nanCount", static_cast<double>(job->nanCount)); };
   task.compute = [=](const Execution& execution) {
     if (!given) {
-      Status status = computeParameters(execution, in.as<const UnalignedFloat>(), layout, type, symmetric,
-                                              reduceRange, job->parameters);
+      Status status = computeParameters(execution, in.as<const UnalignedFloat>(), layout, type, symmetric, reduceRange,
+                                        job->parameters);
       if (!status.ok()) return status;
     }
     if (scaleCount) std::memcpy(scale.data, job->parameters.scale.data(), scaleCount * 4);
