@@ -158,7 +158,10 @@ Napi::Value pack(const Napi::CallbackInfo& info) {
   const KernelTable& table = kernels();
   const size_t byteLength = isFloat ? packedByteLength(table, k, n) : packedIntegerByteLength(table, k, n);
   if (byteLength == 0 && k > 0 && n > 0) fail(env, "PARE_SHAPE", "b is too large to be packed");
-  Napi::ArrayBuffer data = newArrayBuffer(env, byteLength);
+  // Aligned to cache lines, which V8's own small buffers are not: vectors across two lines cost a sixth of the speed.
+  std::unique_ptr<Blob> blob = Blob::allocate(byteLength);
+  if (!blob) fail(env, "PARE_MEMORY", "no memory for " + std::to_string(byteLength) + " bytes of packed data");
+  Napi::ArrayBuffer data = adoptBlob(env, std::move(blob));
   auto* to = static_cast<uint32_t*>(data.Data());
   Napi::Object result = Napi::Object::New(env);
   result.Set("data", data);

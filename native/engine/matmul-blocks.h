@@ -21,6 +21,10 @@ struct MatmulRight {
   const uint32_t* packed = nullptr;
   const uint8_t* rows = nullptr;
   size_t rowStride = 0;  // bytes
+  size_t elementSize = 4;
+  size_t unitRows = 1;          // rows of a unit of depth
+  size_t wholeDepth = 0;        // units whose rows are all there
+  uint32_t flip = 0, bias = 0;  // see MatmulTile
 };
 
 struct MatmulCut {
@@ -33,18 +37,24 @@ struct MatmulCut {
 // A strip of B in the first cache level: 256 × 128 bytes leave a third of its 48 KB (32 KB on older machines: the strip
 // then streams from the second level, which it is read from forward).
 constexpr size_t depthBlock = 256;
+// Units of depth at a time when rows of B are read from end to end.
+constexpr size_t sweepDepth = 16;
 // Strips packed side by side for a single tile, in blocks of depth that many times shorter.
 constexpr size_t stripGroup = 8;
 // Packed units of A made at a time when pieces share them.
 constexpr size_t sharedUnits = size_t{4} << 20;
 
 inline size_t ceilDivide(size_t a, size_t b) { return (a + b - 1) / b; }
+// The part size, at most `most`, that cuts `whole` into as few and as equal parts as can be.
+inline size_t evenly(size_t whole, size_t most) { return ceilDivide(whole, ceilDivide(whole, most)); }
 
 // Operands:
 //   void packA(size_t row, size_t rows, size_t unit, size_t units, uint32_t* to) const;
-//   void packB(size_t column, size_t columns, size_t unit, size_t units, uint32_t* to) const;   one strip
-//   static constexpr bool sumsColumns; void sumColumns(const uint32_t* strip, size_t units, int32_t* sums) const;
-//   void finish(size_t row, size_t rows, size_t column, size_t columns, int32_t* sums) const;   C's piece is there
+//   void packB(size_t column, size_t columns, size_t unit, size_t units, uint32_t* to) const;   strip after strip
+//   static constexpr size_t stripsTogether;   strips that packB had better be asked for at a time
+//   static constexpr bool sumsColumns; bool needsSums() const; void sumColumns(const uint32_t* strip, size_t units,
+//   int32_t* sums) const; void finish(size_t row, size_t rows, size_t column, size_t columns, int32_t* sums) const; C's
+//   piece is there
 template <class Operands>
 class MatmulBlocks {
  public:
@@ -129,68 +139,120 @@ class MatmulBlocks {
       fewRows(row, rows, column, columns, sharedA, strip, sums);
     else
       manyRows(row, tiles, column, columns, sharedA, block, strip, sums);
-    operands_.finish(row, rows, column, columns, sums);
   }
 
   void manyRows(size_t row, const Tiles& tiles, size_t column, size_t columns, const uint32_t* sharedA, uint32_t* block,
                 uint32_t* strip, int32_t* sums) const {
-    for (size_t unit = 0; unit < depth_ && !execution_.isCancelled(); unit += depthBlock) {
-      const size_t units = std::min(depthBlock, depth_ - unit);
+    const bool packs = !right_.packed && !right_.rows;
+    const size_t together = packs ? Operands::stripsTogether : 1, width = together * tile_.stripColumns;
+    // A unit that B's last rows do not fill is a block of its own, since it cannot be read in place.
+    const size_t streamed = right_.rows ? right_.wholeDepth : 0;
+    const size_t blockDepth = evenly(right_.rows ? std::max<size_t>(streamed, 1) : depth_, depthBlock / together);
+    for (size_t unit = 0, units; unit < depth_ && !execution_.isCancelled(); unit += units) {
+      units = std::min(blockDepth, (unit < streamed ? streamed : depth_) - unit);
       if (!sharedA)
         for (size_t t = 0; t < tiles.count; t++)
           operands_.packA(row + tiles.begin(t), tiles.height(t), unit, units, block + tiles.begin(t) * units);
-      for (size_t j = 0; j < columns; j += tile_.stripColumns) {
-        MatmulTile tile = tileAt(row, column + j, std::min(tile_.stripColumns, columns - j), unit, units);
+      for (size_t j = 0; j < columns; j += width) {
+        MatmulTile tile = tileAt(row, column + j, std::min(width, columns - j), unit, units);
+        const uint8_t* first = tile.c;
         if (right_.packed) {
           placePacked(tile, column + j, unit);
-        } else if (right_.rows && tile.columns == tile_.stripColumns) {
+        } else if (unit < streamed && tile.columns == tile_.stripColumns) {
           placeRows(tile, column + j, unit);
           tile.bCopy = strip;
         } else {
           operands_.packB(column + j, tile.columns, unit, units, strip);
           placeStrip(tile, strip, units);
-          if (Operands::sumsColumns) operands_.sumColumns(strip, units, sums + j);
+          sumStrips(strip, tile.columns, units, sums + j);
         }
         for (size_t t = 0; t < tiles.count; t++) {
           tile.rows = tiles.height(t);
           tile.a = sharedA ? sharedA + tiles.begin(t) * depth_ + unit * tile.rows : block + tiles.begin(t) * units;
+          const uint8_t* next = tile.c + tile.rows * tile.cStride;
+          const bool last = t + 1 == tiles.count;
+          tile.cNext = last ? first + width * 4 : next;
+          placeFetch(tile, t, column, columns, j, width, unit, units);
           tile_.multiply(tile);
           tile.c += tile.rows * tile.cStride;
-          if (tile.bCopy) placeStrip(tile, strip, units);
+          if (tile.bCopy) {
+            placeStrip(tile, strip, units);
+            sumStrips(strip, tile.columns, units, sums + j);
+          }
         }
+        if (unit + units == depth_) operands_.finish(row, tiles.rows, column + j, tile.columns, sums + j);
       }
     }
   }
 
+  // While tiles pass over a packed strip, the rows of B that the next strip is made from come nearer, half a kilobyte a
+  // pass: no prefetcher follows rows that lie a page apart.
+  void placeFetch(MatmulTile& tile, size_t pass, size_t column, size_t columns, size_t j, size_t width, size_t unit,
+                  size_t units) const {
+    tile.fetchStride = 0;
+    const size_t stripBytes = width * (right_.packed ? 4 : right_.elementSize), lines = ceilDivide(stripBytes, 64);
+    if ((!right_.rows && !right_.packed) || tile.bCopy || pass == 0 || pass > lines * right_.unitRows) return;
+    const bool last = j + width >= columns;
+    if (right_.packed) {
+      const size_t strip = (last ? column : column + j + width) * depth_;
+      const size_t at = strip + (last ? unit + units : unit) * tile_.stripColumns;
+      tile.fetch = reinterpret_cast<const uint8_t*>(right_.packed + at) + (pass - 1) * units * 64;
+      tile.fetchStride = 64;
+      return;
+    }
+    const size_t row = (last ? unit + units : unit) * right_.unitRows + (pass - 1) / lines * units;
+    const size_t at = (last ? column : column + j + width) * right_.elementSize + (pass - 1) % lines * 64;
+    tile.fetch = right_.rows + row * right_.rowStride + at;
+    tile.fetchStride = right_.rowStride;
+  }
+
   void fewRows(size_t row, size_t rows, size_t column, size_t columns, const uint32_t* a, uint32_t* strip,
                int32_t* sums) const {
-    size_t done = 0;
-    if (right_.packed || right_.rows) {
-      done = right_.packed ? columns : columns / tile_.stripColumns * tile_.stripColumns;
-      MatmulTile tile = tileAt(row, column, done, 0, depth_);
+    const size_t strips = columns / tile_.stripColumns * tile_.stripColumns;
+    if (right_.packed) {
+      MatmulTile tile = tileAt(row, column, columns, 0, depth_);
+      placePacked(tile, column, 0);
       tile.rows = rows;
       tile.a = a;
-      if (right_.packed)
-        placePacked(tile, column, 0);
-      else
-        placeRows(tile, column, 0);
-      if (done > 0) tile_.multiply(tile);
-    }
-    const size_t blockUnits = depthBlock / stripGroup, width = stripGroup * tile_.stripColumns;
-    for (size_t j = done; j < columns; j += width)
-      for (size_t unit = 0; unit < depth_; unit += blockUnits) {
-        const size_t units = std::min(blockUnits, depth_ - unit);
-        MatmulTile tile = tileAt(row, column + j, std::min(width, columns - j), unit, units);
-        for (size_t s = 0; s < tile.columns; s += tile_.stripColumns) {
-          uint32_t* to = strip + s * units;
-          operands_.packB(column + j + s, std::min(tile_.stripColumns, tile.columns - s), unit, units, to);
-          if (Operands::sumsColumns) operands_.sumColumns(to, units, sums + j + s);
-        }
-        placeStrip(tile, strip, units);
+      tile_.multiply(tile);
+    } else if (right_.rows && strips > 0 && !operands_.needsSums()) {
+      // Rows of B whole, one after another: a block of depth is so short that C stays in the first cache level.
+      for (size_t unit = 0; unit < right_.wholeDepth; unit += sweepDepth) {
+        MatmulTile tile = tileAt(row, column, strips, unit, std::min(sweepDepth, right_.wholeDepth - unit));
+        placeRows(tile, column, unit);
         tile.rows = rows;
         tile.a = a + unit * rows;
         tile_.multiply(tile);
       }
+      packRows(row, rows, column, strips, right_.wholeDepth, a, strip, sums);
+      packRows(row, rows, column + strips, columns - strips, 0, a, strip, sums + strips);
+    } else {
+      packRows(row, rows, column, columns, 0, a, strip, sums);
+    }
+    operands_.finish(row, rows, column, columns, sums);
+  }
+
+  // The part of fewRows that packs B, from `unit` on.
+  void packRows(size_t row, size_t rows, size_t column, size_t columns, size_t unit, const uint32_t* a, uint32_t* strip,
+                int32_t* sums) const {
+    const size_t width = stripGroup * tile_.stripColumns;
+    for (size_t j = 0; j < columns; j += width)
+      for (size_t at = unit, units; at < depth_; at += units) {
+        units = std::min(depthBlock / stripGroup, depth_ - at);
+        MatmulTile tile = tileAt(row, column + j, std::min(width, columns - j), at, units);
+        operands_.packB(column + j, tile.columns, at, units, strip);
+        sumStrips(strip, tile.columns, units, sums + j);
+        placeStrip(tile, strip, units);
+        tile.rows = rows;
+        tile.a = a + at * rows;
+        tile_.multiply(tile);
+      }
+  }
+
+  void sumStrips(const uint32_t* strips, size_t columns, size_t units, int32_t* sums) const {
+    if (operands_.needsSums())
+      for (size_t j = 0; j < columns; j += tile_.stripColumns)
+        operands_.sumColumns(strips + j * units, units, sums + j);
   }
 
   MatmulTile tileAt(size_t row, size_t column, size_t columns, size_t unit, size_t units) const {
@@ -199,9 +261,15 @@ class MatmulBlocks {
             .bStride = 0,
             .bStripStride = 0,
             .streams = false,
+            .bRowStride = right_.rowStride,
+            .bFlip = right_.flip,
+            .bBias = right_.bias,
             .bCopy = nullptr,
             .c = c_ + (row * n_ + column) * 4,
             .cStride = n_ * 4,
+            .cNext = nullptr,
+            .fetch = c_,
+            .fetchStride = 0,
             .rows = 0,
             .columns = columns,
             .depth = units,
@@ -213,9 +281,9 @@ class MatmulBlocks {
     tile.bStripStride = depth_ * tile_.stripColumns * 4;
   }
   void placeRows(MatmulTile& tile, size_t column, size_t unit) const {
-    tile.b = right_.rows + unit * right_.rowStride + column * 4;
-    tile.bStride = right_.rowStride;
-    tile.bStripStride = tile_.stripColumns * 4;
+    tile.b = right_.rows + unit * right_.unitRows * right_.rowStride + column * right_.elementSize;
+    tile.bStride = right_.unitRows * right_.rowStride;
+    tile.bStripStride = tile_.stripColumns * right_.elementSize;
     tile.streams = true;
   }
   void placeStrip(MatmulTile& tile, const uint32_t* strip, size_t units) const {

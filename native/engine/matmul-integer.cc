@@ -29,6 +29,8 @@ struct IntegerOperands {
   const int32_t* packedSums;  // of the columns of a packed B
 
   static constexpr bool sumsColumns = true;
+  // A strip's rows are half a cache line long: two strips at a time read B once.
+  static constexpr size_t stripsTogether = 2;
 
   void packA(size_t row, size_t rows, size_t unit, size_t units, uint32_t* to) const {
     const size_t from = unit * kernels.unitDepth;
@@ -40,20 +42,23 @@ struct IntegerOperands {
     kernels.packColumns(of.b + from * of.n + column, of.n, columns, std::min(units * kernels.unitDepth, of.k - from),
                         {MatmulSide::b, of.bSigned}, to, kernels.tile.stripColumns);
   }
-  void sumColumns(const uint32_t* strip, size_t units, int32_t* sums) const {
-    if (correction.anyAZero) kernels.columnSums(strip, units, sums);
-  }
-  // `sums` become the terms that A's zero points are multiplied with: k·bZero − the sums of the columns.
+  bool needsSums() const { return correction.anyAZero && !packedSums; }
+  void sumColumns(const uint32_t* strip, size_t units, int32_t* sums) const { kernels.columnSums(strip, units, sums); }
+  // `sums` become what A's zero points are multiplied with, k·bZero − the sums of the columns; one zero point for all
+  // rows is multiplied right away.
   void finish(size_t row, size_t rows, size_t column, size_t columns, int32_t* sums) const {
     if (!correction.needed()) return;
     if (packedSums) std::memcpy(sums, packedSums + column, columns * sizeof(int32_t));
     const int32_t* bZero = correction.bZero ? correction.bZero + column : nullptr;
+    const bool oneZero = correction.aZeroStep == 0;
+    const uint32_t factor = oneZero ? static_cast<uint32_t>(correction.aZero[0]) : 1;
+    const auto k = static_cast<uint32_t>(of.k);
     for (size_t j = 0; j < columns; j++) {
-      const uint32_t product = bZero ? static_cast<uint32_t>(of.k) * static_cast<uint32_t>(bZero[j]) : 0;
-      sums[j] = static_cast<int32_t>(product - static_cast<uint32_t>(sums[j]));
+      const uint32_t product = bZero ? k * static_cast<uint32_t>(bZero[j]) : 0;
+      sums[j] = static_cast<int32_t>((product - static_cast<uint32_t>(sums[j])) * factor);
     }
-    kernels.correct(of.c + row * of.n + column, of.n, rows, columns, correction.aZero + row * correction.aZeroStep,
-                    correction.aZeroStep, correction.rowSums ? correction.rowSums + row : nullptr, sums, bZero);
+    kernels.correct(of.c + row * of.n + column, of.n, rows, columns, oneZero ? nullptr : correction.aZero + row,
+                    correction.rowSums ? correction.rowSums + row : nullptr, sums, bZero);
   }
 };
 
@@ -106,7 +111,18 @@ Status matmulInteger(const Execution& execution, const MatmulIntegerArguments& o
   const int32_t* packedSums =
       of.packedB ? reinterpret_cast<const int32_t*>(of.packedB + ceilDivide(of.n, columns) * columns * depth) : nullptr;
   const IntegerOperands operands{kernels, of, correction, packedSums};
-  return MatmulBlocks(execution, kernels.tile, operands, {.packed = of.packedB}, of.m, of.n, depth, of.c).run();
+  MatmulRight right{.packed = of.packedB};
+  if (!of.packedB && kernels.tile.streamsB) {
+    const bool shifts = kernels.bShift[of.bSigned] != 0, widens = kernels.unitDepth == 2 && of.bSigned;
+    right = {.rows = of.b,
+             .rowStride = of.n,
+             .elementSize = 1,
+             .unitRows = kernels.unitDepth,
+             .wholeDepth = of.k / kernels.unitDepth,
+             .flip = shifts || widens ? 0x80808080u : 0,
+             .bias = widens ? 0x00800080u : 0};
+  }
+  return MatmulBlocks(execution, kernels.tile, operands, right, of.m, of.n, depth, of.c).run();
 }
 
 size_t packedIntegerByteLength(const KernelTable& kernels, size_t k, size_t n) {

@@ -19,12 +19,18 @@ struct FloatOperands {
       kernels.packRows(of.a + row * of.k + unit, of.k, rows, units, to, rows);
   }
   void packB(size_t column, size_t columns, size_t unit, size_t units, uint32_t* to) const {
-    if (of.transposeB)
-      kernels.packRows(of.b + column * of.k + unit, of.k, columns, units, to, kernels.tile.stripColumns);
-    else
-      kernels.packColumns(of.b + unit * of.n + column, of.n, columns, units, to, kernels.tile.stripColumns);
+    const size_t stride = kernels.tile.stripColumns;
+    for (size_t j = 0; j < columns; j += stride) {
+      const size_t count = std::min(stride, columns - j);
+      if (of.transposeB)
+        kernels.packRows(of.b + (column + j) * of.k + unit, of.k, count, units, to + j * units, stride);
+      else
+        kernels.packColumns(of.b + unit * of.n + column + j, of.n, count, units, to + j * units, stride);
+    }
   }
+  static constexpr size_t stripsTogether = 1;
   static constexpr bool sumsColumns = false;
+  static bool needsSums() { return false; }
   void sumColumns(const uint32_t*, size_t, int32_t*) const {}
   void finish(size_t, size_t, size_t, size_t, int32_t*) const {}
 };
@@ -63,7 +69,7 @@ Status matmul(const Execution& execution, const MatmulArguments& of) {
   if (of.packedB)
     right.packed = of.packedB;
   else if (!of.transposeB)
-    right = {.rows = reinterpret_cast<const uint8_t*>(of.b), .rowStride = of.n * 4};
+    right = {.rows = reinterpret_cast<const uint8_t*>(of.b), .rowStride = of.n * 4, .wholeDepth = of.k};
   return MatmulBlocks(execution, kernels.tile, operands, right, of.m, of.n, of.k, of.c).run();
 }
 

@@ -10,9 +10,10 @@ namespace {
 // More than this a thread gives back at once.
 constexpr size_t mostKept = size_t{32} << 20;
 
-// Freed when the thread ends. Two, since a product of matrices holds packed operands while its pieces hold their own.
-std::array<std::unique_ptr<Blob>, 2>& kept() {
-  static thread_local std::array<std::unique_ptr<Blob>, 2> blobs;
+// Freed when the thread ends. As many as scopes nest: a product holds sums and packed operands while its pieces hold
+// their own.
+std::array<std::unique_ptr<Blob>, 4>& kept() {
+  static thread_local std::array<std::unique_ptr<Blob>, 4> blobs;
   return blobs;
 }
 

@@ -14,6 +14,16 @@ constexpr size_t unitDepth = 4;
 constexpr size_t unitDepth = 2;
 #endif
 
+// Four rows of 16 bytes become four bytes of 16 columns: first words, then the bytes within four words change places.
+#if defined(__AVX512VNNI__)
+PARE_INLINE IntVector fourRows(const uint8_t* from, size_t rowStride) {
+  const auto row = [&](int i) PARE_INLINE_LAMBDA { return loadUnaligned<Bytes16>(from + i * rowStride); };
+  const __m512i words = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  const __m512i order = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+  return _mm512_shuffle_epi8(_mm512_permutexvar_epi32(words, quadVector(row)), order);
+}
+#endif
+
 struct IntegerArithmetic {
   using Vector = IntVector;
   struct Holder {
@@ -22,6 +32,36 @@ struct IntegerArithmetic {
   PARE_INLINE static Vector zero() { return broadcastInt(0); }
   PARE_INLINE static Vector load(const void* from) { return loadInts(from); }
   PARE_INLINE static void store(void* to, Vector x) { storeInts(to, x); }
+
+  // B in place: vectorLanes columns of unitDepth rows.
+  static constexpr size_t streamedBytes = vectorLanes;
+  static constexpr int unitRows = unitDepth;
+#if defined(__AVX512VNNI__)
+  static constexpr bool streams = true;
+  PARE_INLINE static Vector streamB(const uint8_t* from, const MatmulTile& tile) {
+    return _mm512_xor_si512(fourRows(from, tile.bRowStride), broadcastInt(static_cast<int32_t>(tile.bFlip)));
+  }
+#elif defined(__AVX2__)
+  static constexpr bool streams = true;
+  PARE_INLINE static Vector streamB(const uint8_t* from, const MatmulTile& tile) {
+    const uint8_t* next = from + tile.bRowStride;
+#if defined(__AVX512F__)
+    const __m128i a = loadUnaligned<__m128i>(from), b = loadUnaligned<__m128i>(next);
+    const __m256i pairs = _mm256_setr_m128i(_mm_unpacklo_epi8(a, b), _mm_unpackhi_epi8(a, b));
+    const __m256i flipped = _mm256_xor_si256(pairs, _mm256_set1_epi32(static_cast<int32_t>(tile.bFlip)));
+    return _mm512_sub_epi16(_mm512_cvtepu8_epi16(flipped), broadcastInt(static_cast<int32_t>(tile.bBias)));
+#else
+    const __m128i a = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
+    const __m128i b = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(next));
+    const __m128i flipped = _mm_xor_si128(_mm_unpacklo_epi8(a, b), _mm_set1_epi32(static_cast<int32_t>(tile.bFlip)));
+    return _mm256_sub_epi16(_mm256_cvtepu8_epi16(flipped), broadcastInt(static_cast<int32_t>(tile.bBias)));
+#endif
+  }
+#else
+  static constexpr bool streams = false;  // gathering narrow vectors costs as much as packing them
+  PARE_INLINE static Vector streamB(const uint8_t*, const MatmulTile&) { return zero(); }
+#endif
+
 #if defined(__aarch64__) && !defined(__ARM_FEATURE_DOTPROD)
   // Pairs k, k + 1 of four columns become the four k, then the four k + 1: one permutation for all rows.
   PARE_INLINE static Vector loadB(const void* from) {
@@ -86,11 +126,15 @@ struct ByteUnits {
   uint8_t flip;
   size_t k;
 
-  PARE_INLINE Words4 four(const uint8_t* row, size_t u) const {
+  PARE_INLINE Bytes16 four(const uint8_t* row, size_t u) const {
     if constexpr (unitDepth == 4)
-      return (Words4)(loadUnaligned<Bytes16>(row + u * 4) ^ flip);
+      return loadUnaligned<Bytes16>(row + u * 4);
     else
-      return (Words4)widen(loadUnaligned<uint64_t>(row + u * 2), isSigned);
+      return (Bytes16)widen(loadUnaligned<uint64_t>(row + u * 2), isSigned);
+  }
+  PARE_INLINE IntVector finish(IntVector quads) const {
+    if constexpr (unitDepth == 4) quads ^= broadcastInt(flip * 0x01010101);
+    return quads;
   }
   PARE_INLINE uint32_t one(const uint8_t* row, size_t u) const {
     uint32_t unit = 0;
@@ -118,19 +162,11 @@ template <bool isSigned>
 struct ColumnUnits {
   uint8_t flip;
 
-#if defined(__AVX512F__) && defined(__AVX512VNNI__)
+#if defined(__AVX512VNNI__)
   static constexpr size_t lanes = 16;
   PARE_INLINE void gather(const uint8_t* from, size_t rowStride, uint32_t* to) const {
-    // Four rows of 16 bytes in one register; first their words, then the bytes within four words change places.
-    const auto row = [&](size_t i) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i * rowStride)); };
-    __m512i rows = _mm512_castsi128_si512(row(0));
-    rows = _mm512_inserti32x4(rows, row(1), 1);
-    rows = _mm512_inserti32x4(rows, row(2), 2);
-    rows = _mm512_inserti32x4(rows, row(3), 3);
-    rows = _mm512_xor_si512(rows, _mm512_set1_epi8(static_cast<char>(flip)));
-    const __m512i words = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    const __m512i order = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
-    _mm512_storeu_si512(to, _mm512_shuffle_epi8(_mm512_permutexvar_epi32(words, rows), order));
+    const __m512i columns = fourRows(from, rowStride);
+    _mm512_storeu_si512(to, _mm512_xor_si512(columns, _mm512_set1_epi8(static_cast<char>(flip))));
   }
 #else
   static constexpr size_t lanes = unitDepth == 4 ? 16 : 8;
@@ -164,25 +200,37 @@ void packColumnsOf(const uint8_t* from, size_t rowStride, size_t count, size_t k
   using Columns = ColumnUnits<isSigned>;
   const Columns columns{flip};
   const size_t depth = (k + unitDepth - 1) / unitDepth;
-  const size_t wholeColumns = count / Columns::lanes * Columns::lanes;
-  for (size_t u = 0; u < depth; u++) {
-    const uint8_t* rows = from + u * unitDepth * rowStride;
-    const size_t rowCount = k - u * unitDepth < unitDepth ? k - u * unitDepth : unitDepth;
-    size_t j = 0;
-    if (rowCount == unitDepth) {
-      // The rows of one of the next units: a strip crosses a page every row, where no prefetcher follows.
-      if (u + 4 < k / unitDepth)
-        for (size_t i = 0; i < unitDepth; i++) __builtin_prefetch(rows + (4 * unitDepth + i) * rowStride);
-      for (; j < wholeColumns; j += Columns::lanes) columns.gather(rows + j, rowStride, to + u * stride + j);
+  const size_t wholeDepth = k / unitDepth, lastStrip = (count - 1) / stride * stride;
+  for (size_t strip = 0; strip < count; strip += stride) {
+    const size_t here = count - strip < stride ? count - strip : stride;
+    // Past the last column lies the next row, which may be read until the last row comes, and in `to` padding, which is
+    // cleared.
+    const size_t wide = (here + Columns::lanes - 1) / Columns::lanes * Columns::lanes;
+    const size_t past = strip + wide > count ? strip + wide - count : 0;
+    size_t readable = wholeDepth;
+    while (readable > 0 && (readable * unitDepth - 1) * rowStride + past > (k - 1) * rowStride) readable--;
+    const uint8_t* rows = from + strip;
+    uint32_t* units = to + strip * depth;
+    size_t u = 0;
+    if (here == stripColumns) {
+      for (; u < readable; u++, rows += unitDepth * rowStride, units += stride)
+#pragma GCC unroll 4
+        for (size_t j = 0; j < stripColumns; j += Columns::lanes) columns.gather(rows + j, rowStride, units + j);
+    } else {
+      for (; u < readable; u++, rows += unitDepth * rowStride, units += stride)
+        for (size_t j = 0; j < wide; j += Columns::lanes) columns.gather(rows + j, rowStride, units + j);
     }
-    for (; j < count; j++) {
-      uint32_t unit = 0;
-      for (size_t i = 0; i < rowCount; i++)
-        unit |= valueOf<isSigned>(rows[i * rowStride + j], flip) << (i * (32 / unitDepth));
-      to[u * stride + j] = unit;
+    for (; u < depth; u++, rows += unitDepth * rowStride, units += stride) {
+      const size_t rowCount = k - u * unitDepth < unitDepth ? k - u * unitDepth : unitDepth;
+      for (size_t j = 0; j < here; j++) {
+        uint32_t unit = 0;
+        for (size_t i = 0; i < rowCount; i++)
+          unit |= valueOf<isSigned>(rows[i * rowStride + j], flip) << (i * (32 / unitDepth));
+        units[j] = unit;
+      }
     }
   }
-  clearPadding(to, stride, count, depth);
+  clearPadding(to + lastStrip * depth, stride, count - lastStrip, depth);
 }
 
 void packColumns(const uint8_t* from, size_t rowStride, size_t count, size_t k, MatmulBytes bytes, uint32_t* to,
@@ -207,30 +255,42 @@ void rowSums(const uint8_t* from, size_t rowStride, size_t count, size_t k, bool
 
 void columnSums(const uint32_t* strip, size_t depth, int32_t* sums) {
   const uint32_t ones = unitDepth == 4 ? 0x01010101u : 0x00010001u;
-  IntegerArithmetic::Holder sum[stripVectors];
-  for (int v = 0; v < stripVectors; v++) sum[v].value = loadInts(sums + v * vectorLanes);
+  // Several sums a column, since a step waits for the one before.
+  constexpr int sumsEach = 4;
+  IntegerArithmetic::Holder sum[sumsEach][stripVectors];
+  for (int i = 0; i < sumsEach; i++)
+    for (int v = 0; v < stripVectors; v++) sum[i][v].value = IntegerArithmetic::zero();
   const auto one = IntegerArithmetic::broadcastA(&ones);
-  for (size_t u = 0; u < depth; u++)
+  size_t u = 0;
+  for (; u + sumsEach <= depth; u += sumsEach)
+#pragma GCC unroll 4
+    for (int i = 0; i < sumsEach; i++)
+      for (int v = 0; v < stripVectors; v++)
+        sum[i][v].value = IntegerArithmetic::step(
+            sum[i][v].value, IntegerArithmetic::loadB(strip + (u + i) * stripColumns + v * vectorLanes), one);
+  for (; u < depth; u++)
     for (int v = 0; v < stripVectors; v++)
-      sum[v].value = IntegerArithmetic::step(sum[v].value,
-                                             IntegerArithmetic::loadB(strip + u * stripColumns + v * vectorLanes), one);
-  for (int v = 0; v < stripVectors; v++) storeInts(sums + v * vectorLanes, sum[v].value);
+      sum[0][v].value = IntegerArithmetic::step(
+          sum[0][v].value, IntegerArithmetic::loadB(strip + u * stripColumns + v * vectorLanes), one);
+  for (int v = 0; v < stripVectors; v++)
+    storeInts(sums + v * vectorLanes,
+              addInts(addInts(addInts(sum[0][v].value, sum[1][v].value), addInts(sum[2][v].value, sum[3][v].value)),
+                      loadInts(sums + v * vectorLanes)));
 }
 
-void correct(UnalignedInt32* c, size_t cStride, size_t rows, size_t columns, const int32_t* aZero, size_t aZeroStep,
-             const int32_t* sums, const int32_t* columnTerms, const int32_t* bZero) {
+void correct(UnalignedInt32* c, size_t cStride, size_t rows, size_t columns, const int32_t* aZero, const int32_t* sums,
+             const int32_t* columnTerms, const int32_t* bZero) {
   for (size_t i = 0; i < rows; i++) {
-    UnalignedInt32* row = c + i * cStride;
-    const auto zero = static_cast<uint32_t>(aZero[i * aZeroStep]);
-    if (bZero) {
-      const auto sum = static_cast<uint32_t>(sums[i]);
+    auto* row = reinterpret_cast<UnalignedUint32*>(c + i * cStride);
+    const uint32_t zero = aZero ? static_cast<uint32_t>(aZero[i]) : 1;
+    const uint32_t sum = bZero ? static_cast<uint32_t>(sums[i]) : 0;
+    if (zero == 1 && sum == 0)
+      for (size_t j = 0; j < columns; j++) row[j] += static_cast<uint32_t>(columnTerms[j]);
+    else if (sum == 0)
+      for (size_t j = 0; j < columns; j++) row[j] += zero * static_cast<uint32_t>(columnTerms[j]);
+    else
       for (size_t j = 0; j < columns; j++)
-        row[j] = static_cast<int32_t>(static_cast<uint32_t>(row[j]) + zero * static_cast<uint32_t>(columnTerms[j]) -
-                                      sum * static_cast<uint32_t>(bZero[j]));
-    } else if (zero) {
-      for (size_t j = 0; j < columns; j++)
-        row[j] = static_cast<int32_t>(static_cast<uint32_t>(row[j]) + zero * static_cast<uint32_t>(columnTerms[j]));
-    }
+        row[j] += zero * static_cast<uint32_t>(columnTerms[j]) - sum * static_cast<uint32_t>(bZero[j]);
   }
 }
 
@@ -238,7 +298,7 @@ void correct(UnalignedInt32* c, size_t cStride, size_t rows, size_t columns, con
 
 extern const MatmulIntegerKernels matmulIntegerKernels;
 const MatmulIntegerKernels matmulIntegerKernels{
-    .tile = {tileRows, stripColumns, multiply<IntegerArithmetic>},
+    .tile = {IntegerArithmetic::streams, tileRows, stripColumns, multiply<IntegerArithmetic>},
     .unitDepth = unitDepth,
     .aShift = {shiftOf({MatmulSide::a, false}), shiftOf({MatmulSide::a, true})},
     .bShift = {shiftOf({MatmulSide::b, false}), shiftOf({MatmulSide::b, true})},

@@ -33,15 +33,16 @@ struct MatmulIntegerKernels {
   // As in MatmulKernels, over bytes: k values become ⌈k / unitDepth⌉ units, the last one filled up with zeros.
   void (*packRows)(const uint8_t* from, size_t rowStride, size_t count, size_t k, MatmulBytes bytes, uint32_t* to,
                    size_t stride);
+  // packColumns: more than `stride` columns become one strip after another.
   void (*packColumns)(const uint8_t* from, size_t rowStride, size_t count, size_t k, MatmulBytes bytes, uint32_t* to,
                       size_t stride);
   // sums[i] = Σ of row i's values, not shifted.
   void (*rowSums)(const uint8_t* from, size_t rowStride, size_t count, size_t k, bool isSigned, int32_t* sums);
   // sums[j] += Σ of the shifted values of column j of a packed strip of B.
   void (*columnSums)(const uint32_t* strip, size_t depth, int32_t* sums);
-  // c[i][j] += aZero[i × aZeroStep]·columnTerms[j] − rowSums[i]·bZero[j]; bZero may be null: all zero.
+  // c[i][j] += aZero[i]·columnTerms[j] − rowSums[i]·bZero[j]; without aZero its factor is 1, without bZero 0.
   void (*correct)(UnalignedInt32* c, size_t cStride, size_t rows, size_t columns, const int32_t* aZero,
-                  size_t aZeroStep, const int32_t* rowSums, const int32_t* columnTerms, const int32_t* bZero);
+                  const int32_t* rowSums, const int32_t* columnTerms, const int32_t* bZero);
 };
 
 }  // namespace pare

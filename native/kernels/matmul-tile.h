@@ -11,21 +11,29 @@
 namespace pare {
 
 struct MatmulTile {
-  const uint32_t* a;    // [depth][rows]
-  const uint8_t* b;     // the first strip; any alignment
-  size_t bStride;       // bytes from one unit of depth to the next
-  size_t bStripStride;  // bytes from one strip to the next
-  bool streams;         // B lies where the caller has it, row after row: worth fetching ahead
-  uint32_t* bCopy;      // not null: the one strip is packed to here while it is read
-  uint8_t* c;           // any alignment
-  size_t cStride;       // bytes from one row to the next
-  size_t rows;          // 1 … TileKernel::rows
-  size_t columns;       // any number; B's strips are whole all the same, their last columns padded
+  const uint32_t* a;     // [depth][rows]
+  const uint8_t* b;      // the first strip; any alignment
+  size_t bStride;        // bytes from one unit of depth to the next
+  size_t bStripStride;   // bytes from one strip to the next
+  bool streams;          // B lies where the caller has it, row after row: see streamsB
+  size_t bRowStride;     // streams: bytes from one row of B to the next, of which a unit may take several
+  uint32_t bFlip;        // streams, integers: 0x80 in each byte when packing would turn over the values' top bits …
+  uint32_t bBias;        // … and what to subtract afterwards, in both halves, where packing widens signed values
+  uint32_t* bCopy;       // not null: the one strip is packed to here while it is read
+  uint8_t* c;            // any alignment
+  size_t cStride;        // bytes from one row to the next
+  const uint8_t* cNext;  // where the next tile's C begins, to be fetched meanwhile; or null
+  const uint8_t*
+      fetch;  // what else will be needed soon: a line for each unit of depth and strip, fetchStride bytes apart
+  size_t fetchStride;
+  size_t rows;     // 1 … TileKernel::rows
+  size_t columns;  // any number; B's strips are whole all the same, their last columns padded
   size_t depth;
   bool accumulate;  // adds to C instead of overwriting it
 };
 
 struct TileKernel {
+  bool streamsB;        // takes B in place, whole strips and whole units of it
   size_t rows;          // the most rows of a tile
   size_t stripColumns;  // columns of a strip of B
   void (*multiply)(const MatmulTile& tile);

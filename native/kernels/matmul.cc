@@ -16,6 +16,9 @@ struct FloatArithmetic {
   PARE_INLINE static Vector zero() { return broadcastFloat(0); }
   PARE_INLINE static Vector load(const void* from) { return loadFloats(from); }
   PARE_INLINE static Vector loadB(const void* from) { return loadFloats(from); }
+  static constexpr size_t streamedBytes = sizeof(Vector);
+  static constexpr int unitRows = 1;
+  PARE_INLINE static Vector streamB(const uint8_t* from, const MatmulTile&) { return loadFloats(from); }
   PARE_INLINE static void store(void* to, Vector x) { storeFloats(to, x); }
   PARE_INLINE static Vector broadcastA(const uint32_t* from) {
     return broadcastFloat(*reinterpret_cast<const UnalignedFloat*>(from));
@@ -24,7 +27,8 @@ struct FloatArithmetic {
 };
 
 struct FloatUnits {
-  PARE_INLINE Words4 four(const uint8_t* row, size_t u) const { return loadUnaligned<Words4>(row + u * 4); }
+  PARE_INLINE Bytes16 four(const uint8_t* row, size_t u) const { return loadUnaligned<Bytes16>(row + u * 4); }
+  PARE_INLINE IntVector finish(IntVector quads) const { return quads; }
   PARE_INLINE uint32_t one(const uint8_t* row, size_t u) const { return loadUnaligned<uint32_t>(row + u * 4); }
 };
 
@@ -92,6 +96,6 @@ void matrixVector(const UnalignedFloat* rows, const UnalignedFloat* x, Unaligned
 
 extern const MatmulKernels matmulKernels;
 const MatmulKernels matmulKernels{
-    {tileRows, stripColumns, multiply<FloatArithmetic>}, packRows, packColumns, matrixVector};
+    {true, tileRows, stripColumns, multiply<FloatArithmetic>}, packRows, packColumns, matrixVector};
 
 }  // namespace pare::PARE_LEVEL

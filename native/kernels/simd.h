@@ -11,6 +11,7 @@
 #endif
 
 #define PARE_INLINE [[gnu::always_inline]] inline
+#define PARE_INLINE_LAMBDA __attribute__((always_inline))
 
 namespace pare::PARE_LEVEL {
 
@@ -28,6 +29,7 @@ PARE_INLINE FloatVector multiplyAdd(FloatVector c, FloatVector a, FloatVector b)
 PARE_INLINE IntVector loadInts(const void* from) { return _mm512_loadu_si512(from); }
 PARE_INLINE void storeInts(void* to, IntVector x) { _mm512_storeu_si512(to, x); }
 PARE_INLINE IntVector broadcastInt(int32_t x) { return _mm512_set1_epi32(x); }
+PARE_INLINE IntVector addInts(IntVector a, IntVector b) { return _mm512_add_epi32(a, b); }
 #elif defined(__AVX2__)
 constexpr int vectorLanes = 8, vectorRegisters = 16;
 using FloatVector = __m256;
@@ -39,6 +41,7 @@ PARE_INLINE FloatVector multiplyAdd(FloatVector c, FloatVector a, FloatVector b)
 PARE_INLINE IntVector loadInts(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
 PARE_INLINE void storeInts(void* to, IntVector x) { _mm256_storeu_si256(static_cast<__m256i*>(to), x); }
 PARE_INLINE IntVector broadcastInt(int32_t x) { return _mm256_set1_epi32(x); }
+PARE_INLINE IntVector addInts(IntVector a, IntVector b) { return _mm256_add_epi32(a, b); }
 #elif defined(__x86_64__)
 constexpr int vectorLanes = 4, vectorRegisters = 16;
 using FloatVector = __m128;
@@ -52,6 +55,7 @@ PARE_INLINE FloatVector multiplyAdd(FloatVector c, FloatVector a, FloatVector b)
 PARE_INLINE IntVector loadInts(const void* from) { return _mm_loadu_si128(static_cast<const __m128i*>(from)); }
 PARE_INLINE void storeInts(void* to, IntVector x) { _mm_storeu_si128(static_cast<__m128i*>(to), x); }
 PARE_INLINE IntVector broadcastInt(int32_t x) { return _mm_set1_epi32(x); }
+PARE_INLINE IntVector addInts(IntVector a, IntVector b) { return _mm_add_epi32(a, b); }
 #elif defined(__aarch64__)
 constexpr int vectorLanes = 4, vectorRegisters = 32;
 using FloatVector = float32x4_t;
@@ -67,23 +71,68 @@ PARE_INLINE IntVector loadInts(const void* from) {
 }
 PARE_INLINE void storeInts(void* to, IntVector x) { vst1q_u8(static_cast<uint8_t*>(to), vreinterpretq_u8_s32(x)); }
 PARE_INLINE IntVector broadcastInt(int32_t x) { return vdupq_n_s32(x); }
+PARE_INLINE IntVector addInts(IntVector a, IntVector b) { return vaddq_s32(a, b); }
 #endif
 
-// ---- Sixteen bytes, for rearranging
-// ---------------------------------------------------------------------------------------
+// ---- Rearranging: vectors of quads, 16 bytes each
+// ------------------------------------------------------------------------- quadVector(quad) puts quad(0), quad(1), …
+// side by side; the interleavings stay within a quad.
 using Bytes16 = uint8_t __attribute__((vector_size(16)));
 using Shorts8 = uint16_t __attribute__((vector_size(16)));
-using Words4 = uint32_t __attribute__((vector_size(16)));
-using Doublewords2 = uint64_t __attribute__((vector_size(16)));
+constexpr int vectorQuads = vectorLanes / 4;
+#if defined(__AVX512F__)
+template <class Quad>
+PARE_INLINE IntVector quadVector(Quad quad) {
+  __m512i x = _mm512_castsi128_si512((__m128i)quad(0));
+  x = _mm512_inserti32x4(x, (__m128i)quad(1), 1);
+  x = _mm512_inserti32x4(x, (__m128i)quad(2), 2);
+  return _mm512_inserti32x4(x, (__m128i)quad(3), 3);
+}
+PARE_INLINE IntVector interleaveLow32(IntVector a, IntVector b) { return _mm512_unpacklo_epi32(a, b); }
+PARE_INLINE IntVector interleaveHigh32(IntVector a, IntVector b) { return _mm512_unpackhi_epi32(a, b); }
+PARE_INLINE IntVector interleaveLow64(IntVector a, IntVector b) { return _mm512_unpacklo_epi64(a, b); }
+PARE_INLINE IntVector interleaveHigh64(IntVector a, IntVector b) { return _mm512_unpackhi_epi64(a, b); }
+#elif defined(__AVX2__)
+template <class Quad>
+PARE_INLINE IntVector quadVector(Quad quad) {
+  return _mm256_inserti128_si256(_mm256_castsi128_si256((__m128i)quad(0)), (__m128i)quad(1), 1);
+}
+PARE_INLINE IntVector interleaveLow32(IntVector a, IntVector b) { return _mm256_unpacklo_epi32(a, b); }
+PARE_INLINE IntVector interleaveHigh32(IntVector a, IntVector b) { return _mm256_unpackhi_epi32(a, b); }
+PARE_INLINE IntVector interleaveLow64(IntVector a, IntVector b) { return _mm256_unpacklo_epi64(a, b); }
+PARE_INLINE IntVector interleaveHigh64(IntVector a, IntVector b) { return _mm256_unpackhi_epi64(a, b); }
+#elif defined(__x86_64__)
+template <class Quad>
+PARE_INLINE IntVector quadVector(Quad quad) {
+  return (__m128i)quad(0);
+}
+PARE_INLINE IntVector interleaveLow32(IntVector a, IntVector b) { return _mm_unpacklo_epi32(a, b); }
+PARE_INLINE IntVector interleaveHigh32(IntVector a, IntVector b) { return _mm_unpackhi_epi32(a, b); }
+PARE_INLINE IntVector interleaveLow64(IntVector a, IntVector b) { return _mm_unpacklo_epi64(a, b); }
+PARE_INLINE IntVector interleaveHigh64(IntVector a, IntVector b) { return _mm_unpackhi_epi64(a, b); }
+#elif defined(__aarch64__)
+template <class Quad>
+PARE_INLINE IntVector quadVector(Quad quad) {
+  return (int32x4_t)quad(0);
+}
+PARE_INLINE IntVector interleaveLow32(IntVector a, IntVector b) { return vzip1q_s32(a, b); }
+PARE_INLINE IntVector interleaveHigh32(IntVector a, IntVector b) { return vzip2q_s32(a, b); }
+PARE_INLINE IntVector interleaveLow64(IntVector a, IntVector b) {
+  return (int32x4_t)vzip1q_s64((int64x2_t)a, (int64x2_t)b);
+}
+PARE_INLINE IntVector interleaveHigh64(IntVector a, IntVector b) {
+  return (int32x4_t)vzip2q_s64((int64x2_t)a, (int64x2_t)b);
+}
+#endif
 
-template <class Vector>
-PARE_INLINE Vector loadUnaligned(const void* from) {
-  Vector x;
+template <class Value>
+PARE_INLINE Value loadUnaligned(const void* from) {
+  Value x;
   __builtin_memcpy(&x, from, sizeof x);
   return x;
 }
-template <class Vector>
-PARE_INLINE void storeUnaligned(void* to, Vector x) {
+template <class Value>
+PARE_INLINE void storeUnaligned(void* to, Value x) {
   __builtin_memcpy(to, &x, sizeof x);
 }
 

@@ -31,10 +31,19 @@ constexpr int widestStrips(int rows) {
   return strips;
 }
 
+// The compiler would compute every row's address ahead, and spill them all.
+template <class Pointer>
+PARE_INLINE Pointer nextRow(Pointer row, size_t stride) {
+  row += stride;
+  asm("" : "+r"(row));
+  return row;
+}
+
 enum class Source { packed, streamed, copied };
 
 template <class Arithmetic, int rows, int strips, int vectors, Source source>
-PARE_INLINE void multiplyStrips(const MatmulTile& tile, const uint8_t* b, uint8_t* c, size_t cStride) {
+PARE_INLINE void multiplyStrips(const MatmulTile& tile, const uint8_t* b, uint8_t* c, size_t cStride,
+                                const uint8_t* fetch) {
   constexpr int width = strips * vectors;
   using Vector = typename Arithmetic::Vector;
   const uint32_t* a = tile.a;
@@ -46,26 +55,43 @@ PARE_INLINE void multiplyStrips(const MatmulTile& tile, const uint8_t* b, uint8_
 
   typename Arithmetic::Holder sum[rows][width];
   if (tile.accumulate) {
+    const uint8_t* row = c;
 #pragma GCC unroll 16
-    for (int i = 0; i < rows; i++)
+    for (int i = 0; i < rows; i++) {
 #pragma GCC unroll 16
-      for (int v = 0; v < width; v++) sum[i][v].value = Arithmetic::load(c + i * cStride + v * sizeof(Vector));
+      for (int v = 0; v < width; v++) sum[i][v].value = Arithmetic::load(row + v * sizeof(Vector));
+      row = nextRow(row, cStride);
+    }
   } else {
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 16
       for (int v = 0; v < width; v++) sum[i][v].value = Arithmetic::zero();
   }
+  if (const uint8_t* next = tile.cNext) {
+    for (int i = 0; i < rows; i++, next += cStride)
+      for (size_t byte = 0; byte < width * sizeof(Vector); byte += 64) __builtin_prefetch(next + byte);
+  }
   for (size_t step = tile.depth; step > 0; step--) {
     typename Arithmetic::Holder right[width];
 #pragma GCC unroll 8
     for (int s = 0; s < strips; s++) {
+      if constexpr (source == Source::packed) {
 #pragma GCC unroll 4
-      for (int v = 0; v < vectors; v++) right[s * vectors + v].value = Arithmetic::loadB(strip[s] + v * sizeof(Vector));
-      if constexpr (source != Source::packed) {
+        for (int v = 0; v < vectors; v++)
+          right[s * vectors + v].value = Arithmetic::loadB(strip[s] + v * sizeof(Vector));
+      } else {
 #pragma GCC unroll 4
-        for (size_t byte = 0; byte < vectors * sizeof(Vector); byte += 64)
-          __builtin_prefetch(strip[s] + fetchAhead * bStride + byte);
+        for (int v = 0; v < vectors; v++)
+          right[s * vectors + v].value = Arithmetic::streamB(strip[s] + v * Arithmetic::streamedBytes, tile);
+      }
+      // One to three rows go on so fast that only the processor's own prefetcher keeps up.
+      if constexpr (source != Source::packed && rows > 3) {
+#pragma GCC unroll 4
+        for (int row = 0; row < Arithmetic::unitRows; row++)
+#pragma GCC unroll 4
+          for (size_t byte = 0; byte < vectors * Arithmetic::streamedBytes; byte += 64)
+            __builtin_prefetch(strip[s] + fetchAhead * bStride + row * tile.bRowStride + byte);
       }
       strip[s] += bStride;
     }
@@ -81,11 +107,16 @@ PARE_INLINE void multiplyStrips(const MatmulTile& tile, const uint8_t* b, uint8_
       for (int v = 0; v < width; v++) sum[i][v].value = Arithmetic::step(sum[i][v].value, right[v].value, left);
     }
     a += rows;
+    // Into the second level: the first one is full of this strip.
+    __builtin_prefetch(fetch, 0, 2);
+    fetch += tile.fetchStride;
   }
 #pragma GCC unroll 16
-  for (int i = 0; i < rows; i++)
+  for (int i = 0; i < rows; i++) {
 #pragma GCC unroll 16
-    for (int v = 0; v < width; v++) Arithmetic::store(c + i * cStride + v * sizeof(Vector), sum[i][v].value);
+    for (int v = 0; v < width; v++) Arithmetic::store(c + v * sizeof(Vector), sum[i][v].value);
+    c = nextRow(c, cStride);
+  }
 }
 
 // The last columns, fewer than a strip: computed beside C, so that nothing outside of it is touched.
@@ -99,7 +130,7 @@ void multiplyTail(const MatmulTile& tile, const uint8_t* b, uint8_t* c, size_t c
   if (tile.accumulate)
     for (int i = 0; i < rows; i++) __builtin_memcpy(buffer[i], c + i * tile.cStride, columns * 4);
   multiplyStrips<Arithmetic, rows, 1, vectors, Source::packed>(tile, b, reinterpret_cast<uint8_t*>(buffer),
-                                                               sizeof buffer[0]);
+                                                               sizeof buffer[0], tile.fetch);
   for (int i = 0; i < rows; i++) __builtin_memcpy(c + i * tile.cStride, buffer[i], columns * 4);
 }
 
@@ -108,12 +139,13 @@ PARE_INLINE void multiplyRows(const MatmulTile& tile, size_t column) {
   constexpr size_t width = static_cast<size_t>(strips) * stripColumns;
   for (; column + width <= tile.columns; column += width) {
     const uint8_t* b = tile.b + column / stripColumns * tile.bStripStride;
+    const uint8_t* fetch = tile.fetch + column / stripColumns * tile.depth * tile.fetchStride;
     if (tile.streams)
       multiplyStrips<Arithmetic, rows, strips, stripVectors, Source::streamed>(tile, b, tile.c + column * 4,
-                                                                               tile.cStride);
+                                                                               tile.cStride, fetch);
     else
-      multiplyStrips<Arithmetic, rows, strips, stripVectors, Source::packed>(tile, b, tile.c + column * 4,
-                                                                             tile.cStride);
+      multiplyStrips<Arithmetic, rows, strips, stripVectors, Source::packed>(tile, b, tile.c + column * 4, tile.cStride,
+                                                                             fetch);
   }
   if constexpr (strips > 1) {
     multiplyRows<Arithmetic, rows, strips / 2>(tile, column);
@@ -126,7 +158,7 @@ PARE_INLINE void multiplyRows(const MatmulTile& tile, size_t column) {
 template <class Arithmetic, int rows>
 [[gnu::noinline]] void multiplyTile(const MatmulTile& tile) {
   if (tile.bCopy)
-    multiplyStrips<Arithmetic, rows, 1, stripVectors, Source::copied>(tile, tile.b, tile.c, tile.cStride);
+    multiplyStrips<Arithmetic, rows, 1, stripVectors, Source::copied>(tile, tile.b, tile.c, tile.cStride, tile.fetch);
   else
     multiplyRows<Arithmetic, rows, widestStrips(rows)>(tile, 0);
 }

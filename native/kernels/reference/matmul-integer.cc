@@ -38,9 +38,11 @@ void packRows(const uint8_t* from, size_t rowStride, size_t count, size_t k, Mat
 
 void packColumns(const uint8_t* from, size_t rowStride, size_t count, size_t k, MatmulBytes bytes, uint32_t* to,
                  size_t stride) {
-  for (size_t u = 0; u < k; u++)
-    for (size_t i = 0; i < stride; i++)
-      to[u * stride + i] = i < count ? widened(from[u * rowStride + i], bytes.isSigned) : 0;
+  for (size_t strip = 0; strip < count; strip += stride)
+    for (size_t u = 0; u < k; u++)
+      for (size_t i = 0; i < stride; i++)
+        to[strip * k + u * stride + i] =
+            strip + i < count ? widened(from[u * rowStride + strip + i], bytes.isSigned) : 0;
 }
 
 void rowSums(const uint8_t* from, size_t rowStride, size_t count, size_t k, bool isSigned, int32_t* sums) {
@@ -59,12 +61,12 @@ void columnSums(const uint32_t* strip, size_t depth, int32_t* sums) {
   }
 }
 
-void correct(UnalignedInt32* c, size_t cStride, size_t rows, size_t columns, const int32_t* aZero, size_t aZeroStep,
-             const int32_t* sums, const int32_t* columnTerms, const int32_t* bZero) {
+void correct(UnalignedInt32* c, size_t cStride, size_t rows, size_t columns, const int32_t* aZero, const int32_t* sums,
+             const int32_t* columnTerms, const int32_t* bZero) {
   for (size_t i = 0; i < rows; i++)
     for (size_t j = 0; j < columns; j++) {
       auto value = static_cast<uint32_t>(c[i * cStride + j]);
-      value += static_cast<uint32_t>(aZero[i * aZeroStep]) * static_cast<uint32_t>(columnTerms[j]);
+      value += (aZero ? static_cast<uint32_t>(aZero[i]) : 1) * static_cast<uint32_t>(columnTerms[j]);
       if (bZero) value -= static_cast<uint32_t>(sums[i]) * static_cast<uint32_t>(bZero[j]);
       c[i * cStride + j] = static_cast<int32_t>(value);
     }
@@ -74,7 +76,7 @@ void correct(UnalignedInt32* c, size_t cStride, size_t rows, size_t columns, con
 
 extern const MatmulIntegerKernels matmulIntegerKernels;
 const MatmulIntegerKernels matmulIntegerKernels{
-    .tile = {tileRows, stripColumns, multiply},
+    .tile = {false, tileRows, stripColumns, multiply},
     .unitDepth = 1,
     .aShift = {0, 0},
     .bShift = {0, 0},
