@@ -54,8 +54,8 @@ export function resolveExternalData(
     let file = files.get(location);
     if (!file) files.set(location, (file = open(pathWithin(modelPath, location, where))));
     tensor.rawData = sliceOf(file, tensor, entries, location, where);
-    tensor.dataLocation = Location.DEFAULT;
     tensor.externalData = [];
+    Reflect.deleteProperty(tensor, "dataLocation");
   }
   return any;
 }

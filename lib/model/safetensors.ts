@@ -92,6 +92,7 @@ export function parseSafetensors(bytes: Uint8Array<ArrayBuffer>): ModelProto {
   return create(ModelProtoSchema, {
     irVersion: 8n,
     producerName: "pare",
+    opsetImport: [{ domain: "", version: 17n }],
     graph: { name: "safetensors", initializer },
     metadataProps: parseMetadata(header[metadataKey]),
   });

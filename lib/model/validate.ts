@@ -11,6 +11,9 @@ import { dimsOf, requireBytes, typedByteLength, unknownType } from "./weight.js"
 
 /** @throws PareError PARE_MODEL for a contradiction, PARE_FILE for a tensor whose bytes are missing; both name the place. */
 export function validate(model: ModelProto): void {
+  // Version 3 of the format brought the list, which follows the graph in most files.
+  if (model.opsetImport.length === 0 && model.irVersion >= 3n)
+    throw new PareError("PARE_FILE", "the model imports no operator set; it may be truncated.");
   for (const [tensor, where] of tensorsOf(model)) checkTensor(tensor, where);
   if (model.graph) new GraphCheck(model.graph).run();
 }

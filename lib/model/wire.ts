@@ -163,7 +163,10 @@ class Scan {
     if (wireType === 0) this.#varint(end);
     else if (wireType === 1) this.#advance(8, end);
     else if (wireType === 5) this.#advance(4, end);
-    else if (wireType === 2) this.#position += this.#length(end);
+    else if (wireType === 2) {
+      const length = this.#length(end);
+      this.#position += length;
+    }
     // Groups were given up before ONNX began.
     else this.#fail("damaged");
   }

@@ -1,28 +1,8 @@
 /** Building and changing graphs. */
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { load, loadSync, Model, Weight } from "../../lib/model/index.js";
-import { expectError, expectRejection } from "../errors.js";
-
-/** y = Relu(x · w + b), b in a Constant node. */
-function small(): Model {
-  const model = Model.create({ opset: 17 });
-  const { graph } = model;
-  graph.addInput("x", "float32", ["N", 3]);
-  graph.addOutput("y", "float32", ["N", 2]);
-  graph.addWeight("w", Weight.of("float32", [3, 2], Float32Array.of(1, 2, 3, 4, 5, 6)));
-  graph.addNode({
-    opType: "Constant",
-    inputs: [],
-    outputs: ["b"],
-    attributes: { value: Weight.of("float32", [2], [1, -1]) },
-  });
-  graph.addNode({ opType: "MatMul", name: "product", inputs: ["x", "w"], outputs: ["p"] });
-  graph.addNode({ opType: "Add", inputs: ["p", "b"], outputs: ["s"] });
-  graph.addNode({ opType: "Relu", inputs: ["s"], outputs: ["y"] });
-  return model;
-}
+import { loadSync, Model, Weight } from "../../lib/model/index.js";
+import { valueInfo } from "../../lib/model/value.js";
+import { expectError } from "../errors.js";
+import { small } from "./small.js";
 
 test("weights are initializers and Constant nodes, and are replaced where they stand", () => {
   const { graph } = small();
@@ -112,58 +92,93 @@ test("attributes come back as they were set", () => {
   expect(node.attributeNames).not.toContain("i");
 });
 
-describe("files", () => {
-  const folder = mkdtempSync(join(tmpdir(), "pare-model-"));
-  afterAll(() => {
-    rmSync(folder, { recursive: true });
-  });
-  const path = join(folder, "model.onnx");
+test("a value is renamed wherever it is made, read and declared", () => {
+  const model = small();
+  const { graph } = model;
+  graph.rename("w", "kernel");
+  graph.rename("p", "product");
+  graph.rename("y", "probabilities");
+  graph.rename("x", "image");
+  expect(graph.nodes.map(({ inputs, outputs }) => [...inputs, ...outputs])).toEqual([
+    ["b"],
+    ["image", "kernel", "product"],
+    ["product", "b", "s"],
+    ["s", "probabilities"],
+  ]);
+  expect(graph.inputs[0]!.name).toBe("image");
+  expect(graph.outputs[0]!.name).toBe("probabilities");
+  expect(graph.weight("kernel")!.dims).toEqual([3, 2]);
+  expect(graph.weight("w")).toBeUndefined();
+  expect(graph.isOutput("probabilities")).toBe(true);
+  expectError(
+    () => {
+      graph.rename("s", "b");
+    },
+    "PARE_MODEL",
+    /"s" cannot become "b", which exists/,
+  );
+  expect(loadSync(model.toBytes()).graph.nodes).toHaveLength(4);
+});
 
-  test("saving over the input works and leaves nothing beside", async () => {
-    await small().save(path);
-    const model = await load(path);
-    model.graph.setWeight("w", Weight.of("float32", [3, 2], new Float32Array(6)));
-    await model.save(path);
-    expect(Array.from((await load(path)).graph.weight("w")!.toFloats())).toEqual([0, 0, 0, 0, 0, 0]);
-    expect(readdirSync(folder)).toEqual(["model.onnx"]);
-  });
+test("unused nodes go with what only they, or graphs inside them, read", () => {
+  const model = small();
+  const { graph } = model;
+  const inner = Model.create();
+  inner.graph.addOutput("t", "float32");
+  inner.graph.addNode({ opType: "Neg", inputs: ["extra"], outputs: ["t"] });
+  graph.addWeight("c", Weight.of("bool", [], [1]));
+  graph.addNode({ opType: "Abs", inputs: ["s"], outputs: ["extra"] });
+  const attributes = { then_branch: inner.graph, else_branch: inner.clone().graph };
+  graph.addNode({ opType: "If", inputs: ["c"], outputs: ["z"], attributes });
+  expect(graph.removeUnused()).toBe(3);
+  expect(graph.nodes.map(({ opType }) => opType)).toEqual(["Constant", "MatMul", "Add", "Relu"]);
+  expect(graph.weight("c")).toBeUndefined();
+  graph.addOutput("p", "float32");
+  expect(graph.removeUnused()).toBe(0);
+});
 
-  test("external data is written, read, and written again", async () => {
-    const model = small();
-    const large = Float32Array.from({ length: 1000 }, (_, i) => i);
-    model.graph.addWeight("large", Weight.of("float32", [1000], large));
-    const file = join(folder, "external.onnx");
-    await model.save(file, { externalData: true });
-    const back = await load(file);
-    expect(back.hasExternalData).toBe(true);
-    expect(back.graph.weight("large")!.toFloats()).toEqual(large);
-    await back.save(file);
-    expect((await load(file)).graph.weight("large")!.toFloats()).toEqual(large);
-    expect(readdirSync(folder)).toContain("external.onnx_data");
-    rmSync(join(folder, "external.onnx_data"));
-    await expectRejection(
-      load(file),
-      "PARE_FILE",
-      /external.onnx: tensor "large" lies in "external.onnx_data", which is not/,
-    );
-  });
+test("a weight that the caller can override stays, and its declared type follows it", () => {
+  const { graph } = small();
+  graph.addInput("free", "float32", [2]);
+  const tensor = graph.addWeight("other", Weight.of("float32", [2], [1, 2]));
+  graph.proto.initializer.at(-1)!.name = "free";
+  const again = loadSync(graph.model.toBytes()).graph;
+  expect(tensor).toBe("other");
+  expect(again.isOverridable("free")).toBe(true);
+  expect(again.isOverridable("w")).toBe(false);
+  expect(again.removeUnused()).toBe(0);
+  again.setWeight("free", Weight.of("int8", [1], [1]));
+  expect(again.inputs.find(({ name }) => name === "free")).toEqual({ name: "free", dtype: "int8", dims: [1] });
+});
 
-  const wrong: [string, string | Uint8Array, string, RegExp][] = [
-    ["an empty file", "", "PARE_FILE", /it is empty/],
-    ["a text file", "hello there\n", "PARE_FILE", /looks like text/],
-    ["a zip archive", "PK\x03\x04aaaa", "PARE_FILE", /zip archive/],
-    ["a Git LFS pointer", "version https://git-lfs.github.com/spec/v1\n", "PARE_FILE", /Git LFS/],
-    ["a truncated model", small().toBytes().subarray(0, 100), "PARE_FILE", /truncated/],
-  ];
-  test.each(wrong)("%s is refused", async (_, content, code, message) => {
-    const file = join(folder, "wrong.onnx");
-    writeFileSync(file, content);
-    await expectRejection(load(file), code, message);
-    await expectRejection(load(file, { mmap: false }), code, message);
-  });
+test("what is said of a value's type goes with the value", () => {
+  const { graph } = small();
+  graph.proto.valueInfo.push(valueInfo("p", "float32", ["N", 2]), valueInfo("s", "float32", ["N", 2]));
+  graph.removeNode(graph.producer("p")!);
+  expect(graph.proto.valueInfo.map(({ name }) => name)).toEqual(["s"]);
+});
 
-  test("a folder and a missing file are refused", () => {
-    expectError(() => loadSync(folder), "PARE_FILE", /[Dd]irectory/);
-    expectError(() => loadSync(join(folder, "none.onnx")), "PARE_FILE", /[Nn]o such file/);
-  });
+test("names are unique in the whole model, and a node's name is free again once it is gone", () => {
+  const { graph } = small();
+  expect([graph.uniqueName("p"), graph.uniqueName("p"), graph.uniqueName("new"), graph.uniqueName("new")]).toEqual([
+    "p_1",
+    "p_2",
+    "new",
+    "new_1",
+  ]);
+  const old = graph.producer("p")!;
+  graph.removeNode(old);
+  const node = { opType: "MatMul", name: "product", inputs: ["x", "w"], outputs: ["p"] };
+  expect(graph.addNode(node).name).toBe("product");
+  expect(graph.addNode({ ...node, outputs: ["q"] }).name).toBe("product_1");
+  expectError(() => graph.addNode(node), "PARE_MODEL", /MatMul would make "p", which exists/);
+});
+
+test("whole numbers become floats where ONNX has a float of that name", () => {
+  const { graph } = small();
+  const attributes = { alpha: 1, transB: 1, scales: [1, 2], axes: [1, 2], big: 2n ** 60n };
+  const { proto, ...node } = graph.addNode({ opType: "Test", inputs: [], outputs: ["t"], attributes });
+  expect(node).toBeDefined();
+  expect(proto.attribute.map(({ type }) => type)).toEqual([1, 2, 6, 7, 2]);
+  expect(graph.producer("t")!.attribute("big")).toBe(2n ** 60n);
 });
