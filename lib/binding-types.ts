@@ -60,7 +60,14 @@ export interface NativeComparison {
   nanCount: number;
 }
 
+/** `out` takes the data; with `measure`, the result has an `error`. */
+export interface PackOptions {
+  out?: TypedArray;
+  measure?: boolean;
+}
+
 export interface NativeMatMulNBits {
+  error?: NativeQuantizationError;
   /** [n, ceil(k / blockSize), blockSize / 2] bytes. */
   data: ArrayBuffer;
   /** float32 [n, ceil(k / blockSize)]. */
@@ -71,6 +78,7 @@ export interface NativeMatMulNBits {
 }
 
 export interface NativeBnb4 {
+  error?: NativeQuantizationError;
   /** ceil(k · n / 2) bytes. */
   data: ArrayBuffer;
   /** float32, ceil(k · n / blockSize). */
@@ -136,7 +144,7 @@ export interface Operator {
 export interface Binding {
   information(): Information;
   setLevel(level: string): void;
-  mapFile(path: string): ArrayBuffer;
+  mapFile(path: string, offset?: number, byteLength?: number): ArrayBuffer;
   allocate(byteLength: number, spillFolder?: string): ArrayBuffer;
 
   toHalf(format: "float16" | "bfloat16", x: Floats, out?: TypedArray, call?: NativeCall): unknown;
@@ -172,26 +180,13 @@ export interface Binding {
   /** x is [k, n], row-major; blockSize a power of two from 16 to 256; → NativeMatMulNBits. */
   packMatMulNBits(
     x: Floats,
-    options: { k: number; n: number; blockSize: number; symmetric: boolean },
+    options: { k: number; n: number; blockSize: number; symmetric: boolean } & PackOptions,
     call?: NativeCall,
   ): unknown;
   /** x is [k, n], row-major; blockSize a power of two from 16 to 4096; → NativeBnb4. */
   packBnb4(
     x: Floats,
-    options: { k: number; n: number; blockSize: number; type: "nf4" | "fp4" },
-    call?: NativeCall,
-  ): unknown;
-  /** How far packed weights are from x, → NativeQuantizationError; the options that they were packed with. */
-  matMulNBitsError(
-    x: Floats,
-    packed: { data: TypedArray; scales: TypedArray; zeroPoints?: TypedArray },
-    options: { k: number; n: number; blockSize: number },
-    call?: NativeCall,
-  ): unknown;
-  bnb4Error(
-    x: Floats,
-    packed: { data: TypedArray; absmax: TypedArray },
-    options: { k: number; n: number; blockSize: number; type: "nf4" | "fp4" },
+    options: { k: number; n: number; blockSize: number; type: "nf4" | "fp4" } & PackOptions,
     call?: NativeCall,
   ): unknown;
   /** → ArrayBuffer or `out` of the columns × rows matrix; elementSize is 1, 2, 4 or 8 bytes. */

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { chmodSync, rmSync, writeFileSync } from "node:fs";
-import { bundleProto } from "./proto.mjs";
+import { bundleProto, copyProtoTypes } from "./proto.mjs";
 
 const require = createRequire(import.meta.url);
 rmSync("dist", { recursive: true, force: true });
@@ -11,6 +11,7 @@ execFileSync(process.execPath, [require.resolve("typescript/bin/tsc"), "-p", "ts
 });
 
 await bundleProto("dist/model/proto.js");
+copyProtoTypes("dist/model/proto.d.ts");
 
 // One addon and one Tensor class for `import` and `require` alike: the ES module re-exports the CommonJS build.
 const names = Object.keys(require("../dist/index.js")).filter((name) => name !== "default");

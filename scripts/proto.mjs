@@ -1,5 +1,5 @@
 // onnx-buf is published as an ES module only, which CommonJS on older Node cannot load: it goes into the file that re-exports it.
-import { readFileSync } from "node:fs";
+import { copyFileSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -19,4 +19,9 @@ export async function bundleProto(outfile) {
     external: ["@bufbuild/protobuf", "@bufbuild/protobuf/*"],
     banner: { js: `/*! onnx-buf ${version}, MIT */` },
   });
+}
+
+/** Puts onnx-buf's types in the place of the re-export's: who installs pare has no onnx-buf. */
+export function copyProtoTypes(outfile) {
+  copyFileSync(join(root, "node_modules/onnx-buf/dist/onnx_pb.d.ts"), outfile);
 }

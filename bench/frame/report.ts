@@ -55,9 +55,9 @@ export class BenchReport {
     };
   }
 
-  /** A line below the tables: what was left out and why, what a column means. */
+  /** A line below the tables: what was left out and why, what a column means; the same text is kept once. */
   note(text: string): void {
-    this.notes.push(text);
+    if (!this.notes.includes(text)) this.notes.push(text);
   }
 
   /** Says on standard error what is being measured now; the next call replaces it on a terminal. */

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { load, type Model, type Report } from "../index.js";
 import { formatBytes, formatPercent } from "../report/format.js";
-import { printable, type TextOptions } from "../report/table.js";
+import { printable, wrap, type TextOptions } from "../report/table.js";
 import type { Context, Result } from "./terminal.js";
 
 /** Rows that a table shows unless all are asked for. */
@@ -32,7 +32,7 @@ export async function makeFile(
   return {
     json: { input, output, bytesBefore, bytesAfter, report: made.report },
     text: (format) =>
-      `${reportText(made.report, format, all)}\n\n${sizesText([input, bytesBefore], [output, bytesAfter])}`,
+      `${reportText(made.report, format, all)}\n\n${sizesText([input, bytesBefore], [output, bytesAfter], format)}`,
   };
 }
 
@@ -41,9 +41,14 @@ export function reportText(report: Report, format: TextOptions, all: boolean): s
 }
 
 /** "model.onnx 10.8 MB → model.int8.onnx 2.9 MB (26.9 %)" */
-export function sizesText([input, before]: [string, number], [output, after]: [string, number]): string {
+export function sizesText(
+  [input, before]: [string, number],
+  [output, after]: [string, number],
+  { width }: TextOptions,
+): string {
   const share = formatPercent(after / Math.max(1, before));
-  return `${printable(input)} ${formatBytes(before)} → ${printable(output)} ${formatBytes(after)} (${share})`;
+  const parts = [`${input} ${formatBytes(before)}`, `→ ${output} ${formatBytes(after)} (${share})`];
+  return wrap(parts.map((part) => printable(part).replaceAll(" ", "\u00a0")).join(" "), width, "  ");
 }
 
 /** Bytes of a file, and of the external data that pare writes beside it. */

@@ -115,7 +115,7 @@ async function forTransformersJs(context: Context, options: Options, input: stri
     text: (format) =>
       [
         ...(all ? files.map(({ report }) => reportText(report, format, all)) : []),
-        files.map(({ path, bytes }) => sizesText([input, bytesBefore], [path, bytes])).join("\n"),
+        files.map(({ path, bytes }) => sizesText([input, bytesBefore], [path, bytes], format)).join("\n"),
       ].join("\n\n"),
   };
 }

@@ -31,6 +31,7 @@ export class Terminal {
   #signalCode = 0;
   #bar: SingleBar | undefined;
   #startedAt = 0;
+  #doing = "";
 
   constructor(
     private readonly stdout: NodeJS.WriteStream,
@@ -80,6 +81,7 @@ export class Terminal {
     this.exitCode = result.exitCode ?? 0;
     if (json) this.stdout.write(`${JSON.stringify(result.json, null, 2)}\n`);
     else if (!quiet) this.stdout.write(`${result.text(formatOf(this.stdout))}\n`);
+    if (result.exitCode !== undefined) process.exitCode = result.exitCode;
   }
 
   /** Prints an error as one paragraph, or as JSON, on the error stream. */
@@ -102,6 +104,8 @@ export class Terminal {
 
   /** Shows a bar once the work has taken more than a moment. */
   #progress({ done, total, what }: Progress): void {
+    if (what !== "") this.#doing = what;
+    const label = { what: this.#doing };
     if (!this.#bar) {
       if (performance.now() - this.#startedAt < barDelayMs) return;
       this.#bar = new SingleBar({
@@ -115,10 +119,10 @@ export class Terminal {
         gracefulExit: false,
         etaBuffer: 50,
       });
-      this.#bar.start(total, done, { what });
+      this.#bar.start(total, done, label);
     }
     this.#bar.setTotal(total);
-    this.#bar.update(done, { what });
+    this.#bar.update(done, label);
   }
 }
 

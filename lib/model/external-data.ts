@@ -4,6 +4,7 @@ import { realpathSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { PareError } from "../errors.js";
 import { formatCount } from "../report/format.js";
+import type { ByteSource } from "./byte-source.js";
 import {
   StringStringEntryProtoSchema,
   TensorProto_DataLocation as Location,
@@ -36,10 +37,9 @@ export interface ExternalPlan {
 export function resolveExternalData(
   model: ModelProto,
   modelPath: string | undefined,
-  open: (path: string) => ArrayBuffer,
+  open: (path: string) => ByteSource,
 ): boolean {
-  // Buffers, not arrays: a file may be larger than any one array.
-  const files = new Map<string, ArrayBuffer>();
+  const files = new Map<string, ByteSource>();
   let any = false;
   for (const [tensor, where] of tensorsOf(model)) {
     if (tensor.dataLocation !== Location.EXTERNAL) continue;
@@ -90,7 +90,7 @@ function pathWithin(modelPath: string, location: string, where: string): string 
 }
 
 function sliceOf(
-  file: ArrayBuffer,
+  file: ByteSource,
   tensor: TensorProto,
   entries: ReadonlyMap<string, string>,
   location: string,
@@ -123,7 +123,7 @@ function sliceOf(
       `${where} wants bytes ${formatCount(offset)} to ${formatCount(offset + length)} of "${location}", which has ` +
         `${formatCount(file.byteLength)}. It may be truncated.`,
     );
-  return new Uint8Array(file, offset, length);
+  return file.view(offset, length);
 }
 
 /** Lays the larger tensors out in one data file named `location`. */

@@ -1,10 +1,9 @@
 /** Opening a model: a file, mapped, or bytes. */
 import { fromBinary } from "@bufbuild/protobuf";
-import { closeSync, openSync, readSync, statSync, type Stats } from "node:fs";
 import { extname } from "node:path";
-import { binding } from "../binding.js";
 import { PareError } from "../errors.js";
 import { formatCount } from "../report/format.js";
+import { memorySource, openSource } from "./byte-source.js";
 import { foreignFormat, looksLikeSafetensors, looksLikeText } from "./detect.js";
 import { resolveExternalData } from "./external-data.js";
 import { Model } from "./model.js";
@@ -12,6 +11,9 @@ import { ModelProtoSchema, type ModelProto } from "./proto.js";
 import { parseSafetensors } from "./safetensors.js";
 import { validate } from "./validate.js";
 import { wireFault, type WireFault } from "./wire.js";
+
+/** What lengths in a protobuf message can say. */
+const largestMessage = 2 ** 32 - 1;
 
 export interface LoadOptions {
   /**
@@ -35,12 +37,20 @@ export async function load(source: string | Uint8Array | ArrayBuffer, options: L
 export function loadSync(source: string | Uint8Array | ArrayBuffer, { mmap = true, signal }: LoadOptions = {}): Model {
   signal?.throwIfAborted();
   const path = typeof source === "string" ? source : undefined;
-  const bytes = typeof source === "string" ? new Uint8Array(openFile(source, mmap)) : bytesOf(source);
+  const file = typeof source === "string" ? openSource(source, mmap) : memorySource(bytesOf(source));
   return inFile(path, () => {
-    if (path === undefined ? looksLikeSafetensors(bytes) : extname(path).toLowerCase() === ".safetensors")
-      return new Model(parseSafetensors(bytes), path === undefined ? {} : { path });
-    const proto = decode(bytes);
-    const hasExternalData = resolveExternalData(proto, path, (file) => openFile(file, mmap));
+    const isSafetensors =
+      path === undefined
+        ? looksLikeSafetensors(file.view(0, file.byteLength))
+        : extname(path).toLowerCase() === ".safetensors";
+    if (isSafetensors) return new Model(parseSafetensors(file), path === undefined ? {} : { path });
+    if (file.byteLength > largestMessage)
+      throw new PareError(
+        "PARE_FILE",
+        `the file has ${formatCount(file.byteLength)} bytes; one ONNX file can have 2 GB, and keeps larger weights beside it.`,
+      );
+    const proto = decode(file.view(0, file.byteLength));
+    const hasExternalData = resolveExternalData(proto, path, (other) => openSource(other, mmap));
     validate(proto);
     return new Model(proto, { ...(path === undefined ? {} : { path }), hasExternalData });
   });
@@ -61,55 +71,6 @@ function inFile<Result>(path: string | undefined, work: () => Result): Result {
   } catch (error) {
     if (!(error instanceof PareError) || path === undefined) throw error;
     throw new PareError(error.code, `${path}: ${error.message}`, { cause: error });
-  }
-}
-
-// ---- Files --------------------------------------------------------------------------------------------------------------
-
-const reasons: Record<string, string> = {
-  ENOENT: "there is no such file.",
-  ENOTDIR: "part of the path is no folder.",
-  EACCES: "permission denied.",
-  EPERM: "permission denied.",
-  ENODEV: "files of this kind cannot be mapped; load it with mmap: false.",
-  ELOOP: "symbolic links go in a circle.",
-};
-
-/** An ordinary file's bytes, mapped or read; PARE_FILE says why there are none. */
-function openFile(path: string, mmap: boolean): ArrayBuffer {
-  try {
-    const stats = statSync(path);
-    if (!stats.isFile()) throw new PareError("PARE_FILE", `${path}: this is ${kindOf(stats)}, not a file.`);
-    return mmap ? binding.mapFile(path) : readWhole(path, stats.size);
-  } catch (error) {
-    const { code = "", message } = error as NodeJS.ErrnoException;
-    if (error instanceof PareError || code.startsWith("PARE_MEMORY")) throw error;
-    // Native code has worded its own already.
-    const text = code.startsWith("PARE_") ? message : `${path}: ${reasons[code] ?? message}`;
-    throw new PareError("PARE_FILE", text, { cause: error });
-  }
-}
-
-function kindOf(stats: Stats): string {
-  if (stats.isDirectory()) return "a directory";
-  if (stats.isFIFO()) return "a pipe";
-  return stats.isSocket() ? "a socket" : "a device";
-}
-
-function readWhole(path: string, byteLength: number): ArrayBuffer {
-  const buffer = binding.allocate(byteLength);
-  const descriptor = openSync(path, "r");
-  try {
-    // One read gives at most 2 GB.
-    for (let offset = 0; offset < byteLength;) {
-      const length = Math.min(1 << 30, byteLength - offset);
-      const count = readSync(descriptor, new Uint8Array(buffer, offset, length), 0, length, offset);
-      if (count === 0) throw new PareError("PARE_FILE", `${path}: the file became shorter while it was read.`);
-      offset += count;
-    }
-    return buffer;
-  } finally {
-    closeSync(descriptor);
   }
 }
 

@@ -6,6 +6,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { isUtf8 } from "node:buffer";
 import { PareError } from "../errors.js";
 import { formatCount } from "../report/format.js";
+import type { ByteSource } from "./byte-source.js";
 import { bitsOf, byteLengthOf, type DataType } from "./dtype.js";
 import type { Model } from "./model.js";
 import { ModelProtoSchema, type ModelProto, type StringStringEntryProtoSchema, type TensorProto } from "./proto.js";
@@ -51,19 +52,20 @@ interface Entry {
  * The file as a model whose initializers are its tensors, in the order of their bytes, which are views.
  * @throws PareError PARE_FILE for a header that does not describe exactly these bytes, PARE_UNSUPPORTED for other dtypes.
  */
-export function parseSafetensors(bytes: Uint8Array<ArrayBuffer>): ModelProto {
-  if (bytes.byteLength < 8) throw damaged(`it has ${bytes.byteLength} bytes; the header's length alone takes 8.`);
-  const headerLength = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
+export function parseSafetensors(file: ByteSource): ModelProto {
+  if (file.byteLength < 8) throw damaged(`it has ${file.byteLength} bytes; the header's length alone takes 8.`);
+  const first = file.view(0, 8);
+  const headerLength = Number(new DataView(first.buffer, first.byteOffset, 8).getBigUint64(0, true));
   if (headerLength > largestHeader)
     throw damaged(
       `its header would have ${formatCount(headerLength)} bytes; ${formatCount(largestHeader)} are allowed.`,
     );
   const start = 8 + headerLength;
-  if (start > bytes.byteLength)
+  if (start > file.byteLength)
     throw damaged(
       `its header should have ${formatCount(headerLength)} bytes; the file ends before. It may be truncated.`,
     );
-  const header = parseHeader(bytes.subarray(8, start));
+  const header = parseHeader(file.view(8, headerLength));
   const entries = Object.entries(header)
     .filter(([name]) => name !== metadataKey)
     .map(([name, value]) => parseEntry(name, value))
@@ -77,17 +79,14 @@ export function parseSafetensors(bytes: Uint8Array<ArrayBuffer>): ModelProto {
       );
     position = end;
   }
-  const held = bytes.byteLength - start;
+  const held = file.byteLength - start;
   if (position !== held)
     throw damaged(
       `its tensors need ${formatCount(position)} bytes; the file holds ${formatCount(held)}.` +
         (held < position ? " It may be truncated." : ""),
     );
   const initializer = entries.map(({ name, dtype, dims, begin, end }): TensorProto =>
-    tensorOf(
-      name,
-      new Weight(dtype, dims, new Uint8Array(bytes.buffer, bytes.byteOffset + start + begin, end - begin)),
-    ),
+    tensorOf(name, new Weight(dtype, dims, file.view(start + begin, end - begin))),
   );
   return create(ModelProtoSchema, {
     irVersion: 8n,

@@ -135,20 +135,11 @@ export class WeightWork {
     };
     this.#add(about.name, weight, async () => {
       const x = turn ? await this.#floatsTurned(weight) : weight.bytes;
-      const options = { k, n, blockSize, symmetric };
+      const options = { k, n, blockSize, symmetric, out: result.data.bytes, measure: true };
       const made = await this.#native<NativeMatMulNBits>((call) => binding.packMatMulNBits(x, options, call));
-      copy(made.data, result.data);
       copy(made.scales, result.scale);
       if (result.zeroPoint) copy(made.zeroPoints!, result.zeroPoint);
-      const packed = {
-        data: result.data.bytes,
-        scales: result.scale.bytes,
-        ...(result.zeroPoint && { zeroPoints: result.zeroPoint.bytes }),
-      };
-      const error = await this.#native<NativeQuantizationError>((call) =>
-        binding.matMulNBitsError(x, packed, options, call),
-      );
-      this.#row(weight, about, symmetric ? "int4" : "uint4", Object.values(result), error);
+      this.#row(weight, about, symmetric ? "int4" : "uint4", Object.values(result), made.error);
     });
     return result;
   }
@@ -167,13 +158,10 @@ export class WeightWork {
     };
     this.#add(about.name, weight, async () => {
       const x = turn ? await this.#floatsTurned(weight) : weight.bytes;
-      const options = { k, n, blockSize, type };
+      const options = { k, n, blockSize, type, out: result.data.bytes, measure: true };
       const made = await this.#native<NativeBnb4>((call) => binding.packBnb4(x, options, call));
-      copy(made.data, result.data);
       copy(made.absmax, result.absmax);
-      const packed = { data: result.data.bytes, absmax: result.absmax.bytes };
-      const error = await this.#native<NativeQuantizationError>((call) => binding.bnb4Error(x, packed, options, call));
-      this.#row(weight, about, type, Object.values(result), error);
+      this.#row(weight, about, type, Object.values(result), made.error);
     });
     return result;
   }

@@ -88,18 +88,25 @@ export class ModelSummary {
     const opsetText = Object.entries(opsets).map(([domain, version]) =>
       domain === "" ? `${version}` : `${domain} ${version}`,
     );
-    const shares = Object.entries(dtypes).map(([dtype, bytes]) => `${dtype} ${formatBytes(bytes)}`);
+    const shares = Object.entries(dtypes).map(([dtype, bytes]) =>
+      `${dtype} ${formatBytes(bytes)}`.replaceAll(" ", "\u00a0"),
+    );
+    // A file of weights without a graph (safetensors) has no version and no nodes to speak of.
+    const formatText =
+      opsetText.length === 0
+        ? "weights without a graph"
+        : `ONNX IR ${ir}, opset ${opsetText.join(", ")}${producer === "" ? "" : `, by ${printable(producer)}`}`;
     return [
-      ["format", `ONNX IR ${ir}, opset ${opsetText.join(", ")}${producer === "" ? "" : `, by ${printable(producer)}`}`],
+      ["format", formatText],
       ...inputs.map((one, i): [string, string] => [i === 0 ? "inputs" : " ", value(one)]),
       ...outputs.map((one, i): [string, string] => [i === 0 ? "outputs" : " ", value(one)]),
       [
         "nodes",
-        formatPlural(totals.nodes, "node") +
+        formatCount(totals.nodes) +
           (subgraphs === 0 ? "" : `, ${formatPlural(subgraphs, "subgraph")}`) +
           (functions === 0 ? "" : `, ${formatPlural(functions, "function")}`),
       ],
-      ["ops", ops.map(({ op, count }) => `${op} ${formatCount(count)}`).join(", ")],
+      ["ops", ops.map(({ op, count }) => `${op}\u00a0${formatCount(count)}`).join(", ")],
       [
         "weights",
         `${formatPlural(totals.weights, "tensor")}, ${formatCount(totals.parameters)} elements, ${formatBytes(totals.bytes)} (${shares.join(", ")})`,
@@ -113,7 +120,8 @@ export class ModelSummary {
 
   #weightTable(rows: number, format: TextOptions): string {
     const { weights, totals } = this.found;
-    const largest = new Set([...weights].sort((a, b) => b.bytes - a.bytes).slice(0, rows));
+    // In the file's order where all are shown, so that layers stand together; else the largest first.
+    const shown = weights.length <= rows ? weights : [...weights].sort((a, b) => b.bytes - a.bytes).slice(0, rows);
     return renderTable(
       [
         { title: "weight", shorten: "middle" },
@@ -125,20 +133,18 @@ export class ModelSummary {
         { title: "share", align: "right", optional: 1 },
         { title: "" },
       ],
-      weights
-        .filter((weight) => largest.has(weight))
-        .map((weight) => [
-          weight.name,
-          weight.op,
-          weight.readers === 1 ? "" : String(weight.readers),
-          weight.dtype,
-          formatDims(weight.dims),
-          formatBytes(weight.bytes),
-          formatPercent(weight.share),
-          [weight.overridable ? "overridable" : "", weight.graph === undefined ? "" : `in ${weight.graph}`]
-            .filter(Boolean)
-            .join(", "),
-        ]),
+      shown.map((weight) => [
+        weight.name,
+        weight.op,
+        weight.readers === 1 ? "" : String(weight.readers),
+        weight.dtype,
+        formatDims(weight.dims),
+        formatBytes(weight.bytes),
+        formatPercent(weight.share),
+        [weight.overridable ? "overridable" : "", weight.graph === undefined ? "" : `in ${weight.graph}`]
+          .filter(Boolean)
+          .join(", "),
+      ]),
       {
         ...format,
         footer: [`${formatCount(totals.weights)} in all`, "", "", "", "", formatBytes(totals.bytes), "", ""],
@@ -156,14 +162,17 @@ export class ModelSummary {
         { title: "outputs", shorten: "end" },
         { title: "in", shorten: "middle" },
       ],
-      nodes.map(({ name, op, domain, inputs, outputs, graph }, i) => [
-        String(i),
-        domain === "" ? op : `${domain}.${op}`,
-        name,
-        inputs.map((input) => (input === "" ? "–" : input)).join(", "),
-        outputs.map((output) => `${output.name}${output.dims ? ` ${formatDims(output.dims)}` : ""}`).join(", "),
-        graph ?? "",
-      ]),
+      // Constants are listed among the weights.
+      nodes
+        .filter(({ op }) => op !== "Constant")
+        .map(({ name, op, domain, inputs, outputs, graph }, i) => [
+          String(i),
+          domain === "" ? op : `${domain}.${op}`,
+          name,
+          inputs.map((input) => (input === "" ? "–" : input)).join(", "),
+          outputs.map((output) => `${output.name}${output.dims ? ` ${formatDims(output.dims)}` : ""}`).join(", "),
+          graph ?? "",
+        ]),
       format,
     );
   }

@@ -36,18 +36,22 @@ export function shorten(text: string, length: number, where: "middle" | "end" = 
   return `${characters.slice(0, head).join("")}…${tail > 0 ? characters.slice(-tail).join("") : ""}`;
 }
 
-/** Breaks text into lines of at most `width` characters at its spaces; later lines are indented by `indent`. */
-export function wrap(text: string, width: number | undefined, indent = ""): string {
-  if (width === undefined) return text;
+/**
+ * Breaks text into lines of at most `width` characters at its spaces, but not at no-break spaces, which then become
+ * ordinary ones; later lines are indented by `indent`.
+ */
+export function wrap(text: string, width = Infinity, indent = ""): string {
+  const start = /^ */.exec(text)![0];
   const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > width) {
+  let line = start;
+  for (const word of text.slice(start.length).split(" ")) {
+    const isFirst = line.trim() === "";
+    if (!isFirst && line.length + 1 + word.length > width) {
       lines.push(line);
       line = indent + word;
-    } else line = line === "" ? word : `${line} ${word}`;
+    } else line += isFirst ? word : ` ${word}`;
   }
-  return [...lines, line].join("\n");
+  return [...lines, line].join("\n").replaceAll("\u00a0", " ");
 }
 
 /** A table; `footer` is set apart below. Columns in which every cell is empty are left out. */

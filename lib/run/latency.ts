@@ -5,7 +5,7 @@ import type { LongCall } from "../progress.js";
 export interface LatencyOptions extends Omit<LongCall, "threads"> {
   /** Turns of each at most. Default 20. */
   turns?: number;
-  /** No turn begins after this many milliseconds, but three are always taken. Default 5000. */
+  /** No turn begins after this many milliseconds, but three are always taken, or one if this is 0. Default 5000. */
   budgetMs?: number;
 }
 
@@ -26,8 +26,13 @@ export async function measureLatencies(
 ): Promise<Latency[]> {
   const times = runs.map((): number[] => []);
   const end = performance.now() + budgetMs;
-  for (let turn = 0; turn < turns && (turn < 3 || performance.now() < end); turn++) {
-    onProgress?.({ done: Math.max(turn / turns, 1 - (end - performance.now()) / budgetMs), total: 1, what: "timing" });
+  const least = budgetMs === 0 ? 1 : 3;
+  for (let turn = 0; turn < turns && (turn < least || performance.now() < end); turn++) {
+    onProgress?.({
+      done: Math.min(1, Math.max(turn / turns, 1 - (end - performance.now()) / budgetMs)),
+      total: 1,
+      what: "timing",
+    });
     // Every other turn goes backwards: nobody always runs after the same neighbour.
     const order = runs.map((_, index) => (turn % 2 === 0 ? index : runs.length - 1 - index));
     for (const index of order) {

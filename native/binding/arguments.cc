@@ -48,16 +48,30 @@ Bytes readFloats(Napi::Value value, const char* name) {
 }
 
 Napi::ArrayBuffer adoptBlob(Napi::Env env, std::unique_ptr<Blob> blob) {
+  // Node makes no larger buffers of foreign memory.
+  constexpr size_t maximumByteLength = size_t{1} << 32;
+  if (blob->byteLength() > maximumByteLength)
+    fail(env, "PARE_MEMORY",
+         "one buffer has at most 4 GiB; " + std::to_string(blob->byteLength()) + " bytes are wanted");
+  // Some failures run the finalizer and others do not: the blob outlives the call either way, and goes exactly once.
+  struct Holder {
+    std::shared_ptr<Blob> blob;
+    std::shared_ptr<bool> isReleased;
+  };
+  const std::shared_ptr<Blob> shared = std::move(blob);
+  const auto isReleased = std::make_shared<bool>(false);
+  auto* holder = new Holder{shared, isReleased};
+  const auto release = [](napi_env, void*, void* hint) {
+    const std::unique_ptr<Holder> owned(static_cast<Holder*>(hint));
+    *owned->isReleased = true;
+  };
   napi_value buffer = nullptr;
-  const auto release = [](napi_env, void*, void* hint) { delete static_cast<Blob*>(hint); };
   const napi_status status =
-      napi_create_external_arraybuffer(env, blob->data(), blob->byteLength(), release, blob.get(), &buffer);
-  if (status == napi_ok) {
-    static_cast<void>(blob.release());  // the finalizer owns it now
-    return Napi::ArrayBuffer(env, buffer);
-  }
-  Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(env, blob->byteLength());
-  std::memcpy(copy.Data(), blob->data(), blob->byteLength());
+      napi_create_external_arraybuffer(env, shared->data(), shared->byteLength(), release, holder, &buffer);
+  if (status == napi_ok) return Napi::ArrayBuffer(env, buffer);
+  if (!*isReleased) delete holder;
+  Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(env, shared->byteLength());
+  std::memcpy(copy.Data(), shared->data(), shared->byteLength());
   return copy;
 }
 

@@ -30,11 +30,13 @@ Napi::Value changeLevel(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// mapFile(path) → ArrayBuffer over the file's bytes; changes to it stay in memory.
+// mapFile(path, offset?, byteLength?) → ArrayBuffer over the file's bytes; changes to it stay in memory.
 Napi::Value mapFile(const Napi::CallbackInfo& info) {
   const std::string path = readString(info[0], "path");
+  const size_t offset = isMissing(info[1]) ? 0 : readCount(info[1], "offset");
+  const size_t byteLength = isMissing(info[2]) ? Blob::toTheEnd : readCount(info[2], "byteLength");
   int error = 0;
-  std::unique_ptr<Blob> blob = Blob::mapFile(path, error);
+  std::unique_ptr<Blob> blob = Blob::mapFile(path, error, offset, byteLength);
   if (!blob) {
     char buffer[256];
     fail(info.Env(), "PARE_FILE", path + ": " + strerror_r(error, buffer, sizeof buffer));

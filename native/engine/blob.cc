@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -33,6 +34,17 @@ class FileDescriptor {
   int descriptor_;
 };
 
+// A file that goes away with its descriptor; negative where none can be had. Not every file system (overlayfs, for one)
+// makes files without a name.
+int openUnlinked(const std::string& folder) {
+  const int nameless = open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (nameless >= 0) return nameless;
+  std::string path = folder + "/pare-XXXXXX";
+  const int named = mkostemp(path.data(), O_CLOEXEC);
+  if (named >= 0) unlink(path.c_str());
+  return named;
+}
+
 }  // namespace
 
 std::unique_ptr<Blob> Blob::allocate(size_t byteLength) {
@@ -58,7 +70,7 @@ std::unique_ptr<Blob> Blob::allocate(size_t byteLength) {
 
 std::unique_ptr<Blob> Blob::allocateSpilled(size_t byteLength, const std::string& folder) {
   if (byteLength == 0) return allocate(0);
-  const FileDescriptor file(open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  const FileDescriptor file(openUnlinked(folder));
   // Reserving the space now turns a full disk into a fallback here instead of a fatal signal at a later write.
   if (!file.valid() || posix_fallocate(file.get(), 0, static_cast<off_t>(byteLength)) != 0) return allocate(byteLength);
   void* mapped = mmap(nullptr, byteLength, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
@@ -66,7 +78,7 @@ std::unique_ptr<Blob> Blob::allocateSpilled(size_t byteLength, const std::string
   return std::unique_ptr<Blob>(new Blob(static_cast<uint8_t*>(mapped), byteLength, byteLength));
 }
 
-std::unique_ptr<Blob> Blob::mapFile(const std::string& path, int& error) {
+std::unique_ptr<Blob> Blob::mapFile(const std::string& path, int& error, size_t offset, size_t byteLength) {
   error = 0;
   const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat information {};
@@ -78,19 +90,27 @@ std::unique_ptr<Blob> Blob::mapFile(const std::string& path, int& error) {
     error = S_ISDIR(information.st_mode) ? EISDIR : EINVAL;
     return nullptr;
   }
-  const auto byteLength = static_cast<size_t>(information.st_size);
+  const auto fileLength = static_cast<size_t>(information.st_size);
+  if (byteLength == toTheEnd) byteLength = fileLength - std::min(offset, fileLength);
+  if (offset > fileLength || byteLength > fileLength - offset) {
+    error = EINVAL;
+    return nullptr;
+  }
   if (byteLength == 0) return allocate(0);
-  void* mapped = mmap(nullptr, byteLength, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file.get(), 0);
+  const size_t before = offset % static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  void* mapped = mmap(nullptr, before + byteLength, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file.get(),
+                      static_cast<off_t>(offset - before));
   if (mapped == MAP_FAILED) {
     error = errno;
     return nullptr;
   }
-  return std::unique_ptr<Blob>(new Blob(static_cast<uint8_t*>(mapped), byteLength, byteLength));
+  return std::unique_ptr<Blob>(
+      new Blob(static_cast<uint8_t*>(mapped) + before, byteLength, before + byteLength, before));
 }
 
 Blob::~Blob() {
   if (mappedLength_)
-    munmap(data_, mappedLength_);
+    munmap(data_ - before_, mappedLength_);
   else
     std::free(data_);
 }

@@ -18,9 +18,11 @@ class Blob {
   // together may exceed memory. Space is reserved at once. Falls back to allocate() where no file can be had.
   static std::unique_ptr<Blob> allocateSpilled(size_t byteLength, const std::string& folder);
 
-  // A file, mapped privately: writes to it stay in memory. Null and `error` (errno) on failure. An empty file gives an
-  // empty blob.
-  static std::unique_ptr<Blob> mapFile(const std::string& path, int& error);
+  // A file, or `byteLength` bytes of it from `offset` on, mapped privately: writes to it stay in memory. Null and
+  // `error` (errno) on failure; EINVAL for a part that the file does not have. An empty part gives an empty blob.
+  static constexpr size_t toTheEnd = SIZE_MAX;
+  static std::unique_ptr<Blob> mapFile(const std::string& path, int& error, size_t offset = 0,
+                                       size_t byteLength = toTheEnd);
 
   ~Blob();
   Blob(const Blob&) = delete;
@@ -30,11 +32,12 @@ class Blob {
   size_t byteLength() const { return byteLength_; }
 
  private:
-  Blob(uint8_t* data, size_t byteLength, size_t mappedLength)
-      : data_(data), byteLength_(byteLength), mappedLength_(mappedLength) {}
+  Blob(uint8_t* data, size_t byteLength, size_t mappedLength, size_t before = 0)
+      : data_(data), byteLength_(byteLength), mappedLength_(mappedLength), before_(before) {}
   uint8_t* data_;
   size_t byteLength_;
   size_t mappedLength_;  // 0: from the heap
+  size_t before_;        // bytes mapped before the first: mappings begin on pages
 };
 
 }  // namespace pare

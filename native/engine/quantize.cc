@@ -255,26 +255,27 @@ Status quantizationError(const Execution& execution, const UnalignedFloat* x, co
   const QuantizationParameters* used = nullptr;
   const QuantizationWalk walk = walkOf(layout, parameters, spread, &used);
   const size_t count = layout.count();
-  std::vector<Comparison> parts((count + elementwiseGrain - 1) / elementwiseGrain);
+  std::vector<QuantizationError> parts((count + elementwiseGrain - 1) / elementwiseGrain);
   execution.forEachChunk(count, elementwiseGrain, [&](size_t begin, size_t end) {
-    Comparison& part = parts[begin / elementwiseGrain];
     float restored[scratchCount];
     forEachScratch(begin, end, [&](size_t from, size_t to) {
       dequantizeSpan(*execution.kernels.quantize, walk, type, q, *used, from, to, restored);
-      // Infinities saturate: their error says nothing about the grid.
-      for (size_t i = from; i < to; i++)
-        if (std::isinf(x[i])) restored[i - from] = x[i];
-      execution.kernels.compare->compare(x + from, restored, to - from, &part);
+      execution.kernels.compare->error(x + from, 0, restored, 1, to - from, &parts[begin / elementwiseGrain]);
     });
   });
-  *error = {};
-  for (const Comparison& part : parts) {
-    error->signal += part.sumSquareA;
-    error->noise += part.sumSquareError;
-    error->maxError = std::max(error->maxError, part.maxError);
-    error->count += part.count;
-  }
+  *error = sumOf(parts);
   return execution.outcome();
+}
+
+QuantizationError sumOf(const std::vector<QuantizationError>& parts) {
+  QuantizationError sum;
+  for (const QuantizationError& part : parts) {
+    sum.signal += part.signal;
+    sum.noise += part.noise;
+    sum.maxError = std::max(sum.maxError, part.maxError);
+    sum.count += part.count;
+  }
+  return sum;
 }
 
 }  // namespace pare

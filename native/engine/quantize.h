@@ -48,13 +48,12 @@ Status quantize(const Execution& execution, const UnalignedFloat* in, const Quan
 Status dequantize(const Execution& execution, const uint8_t* in, const QuantizationLayout& layout, QuantizedType type,
                   const QuantizationParameters& parameters, UnalignedFloat* out);
 
-// Σ x², Σ (x − x')² and max |x − x'| over the finite x, x' being q dequantized.
-struct QuantizationError {
-  double signal = 0, noise = 0, maxError = 0;
-  uint64_t count = 0;
-};
+// How far q, dequantized, is from x.
 Status quantizationError(const Execution& execution, const UnalignedFloat* x, const uint8_t* q,
                          const QuantizationLayout& layout, QuantizedType type, const QuantizationParameters& parameters,
                          QuantizationError* error);
+
+// Adds up the errors of pieces, in their order.
+QuantizationError sumOf(const std::vector<QuantizationError>& parts);
 
 }  // namespace pare

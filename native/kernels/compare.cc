@@ -50,9 +50,46 @@ void compare(const UnalignedFloat* a, const UnalignedFloat* b, size_t count, Com
   sums->count += count - nans;
 }
 
+constexpr size_t errorLaneCount = 16;
+
+struct ErrorLanes {
+  double signal[errorLaneCount] = {}, noise[errorLaneCount] = {};
+  float maxError[errorLaneCount] = {};
+  uint32_t counts[errorLaneCount] = {};
+
+  void add(size_t lane, float x, float restored) {
+    const bool finite = __builtin_fabsf(x) <= 0x1.fffffep127f;
+    const float difference = __builtin_fabsf(x - restored);
+    const float value = finite ? x : 0.0f, error = finite ? difference : 0.0f;
+    const double wideValue = value, wideError = error;
+    counts[lane] += finite;
+    maxError[lane] = error > maxError[lane] ? error : maxError[lane];
+    signal[lane] += wideValue * wideValue;
+    noise[lane] += wideError * wideError;
+  }
+};
+
+void error(const UnalignedFloat* x, size_t stride, const float* restored, size_t rowCount, size_t columnCount,
+           QuantizationError* sums) {
+  ErrorLanes lanes;
+  for (size_t row = 0; row < rowCount; row++, x += stride, restored += columnCount) {
+    size_t i = 0;
+    for (; i + errorLaneCount <= columnCount; i += errorLaneCount)
+      for (size_t lane = 0; lane < errorLaneCount; lane++) lanes.add(lane, x[i + lane], restored[i + lane]);
+    for (size_t lane = 0; i + lane < columnCount; lane++) lanes.add(lane, x[i + lane], restored[i + lane]);
+  }
+  for (size_t lane = 0; lane < errorLaneCount; lane++) {
+    const double largest = lanes.maxError[lane];
+    sums->maxError = largest > sums->maxError ? largest : sums->maxError;
+    sums->signal += lanes.signal[lane];
+    sums->noise += lanes.noise[lane];
+    sums->count += lanes.counts[lane];
+  }
+}
+
 }  // namespace
 
 extern const CompareKernels compareKernels;
-const CompareKernels compareKernels{compare};
+const CompareKernels compareKernels{compare, error};
 
 }  // namespace pare::PARE_LEVEL

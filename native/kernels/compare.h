@@ -15,9 +15,20 @@ struct Comparison {
   uint64_t count = 0, nanCount = 0;  // pairs without a NaN, and with one
 };
 
+// How far quantized values are from the floats that they stand for: Σ x², Σ (x − x')², max |x − x'|.
+struct QuantizationError {
+  double signal = 0, noise = 0, maxError = 0;
+  uint64_t count = 0;  // finite x
+};
+
 struct CompareKernels {
   // Adds what the pairs contribute to *sums. The order of additions depends on `count` alone.
   void (*compare)(const UnalignedFloat* a, const UnalignedFloat* b, size_t count, Comparison* sums);
+  // Adds what quantization's error needs, the difference in float32, over rows of x that lie `stride` elements apart
+  // and rows of `restored` that follow each other. x that is not finite saturates, so that its error says nothing: left
+  // out.
+  void (*error)(const UnalignedFloat* x, size_t stride, const float* restored, size_t rowCount, size_t columnCount,
+                QuantizationError* sums);
 };
 
 }  // namespace pare

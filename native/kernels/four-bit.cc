@@ -89,21 +89,56 @@ size_t packMatMulNBits(const UnalignedFloat* in, size_t rowCount, size_t stride,
   return nans;
 }
 
-inline uint32_t codeNf4(float value) {
-  uint32_t code = 0;
-  for (const float pivot : nf4Pivots) code += value > pivot;
-  return code;
+void unpackMatMulNBits(const uint8_t* data, size_t dataStride, size_t rowCount, size_t columnCount, const float* scales,
+                       const uint8_t* zeroPoints, float* out) {
+  const size_t byteCount = (rowCount + 1) / 2;
+  uint8_t bytes[FourBitKernels::maximumBlock / 2][tileColumns];
+  float points[tileColumns];
+  for (size_t c = 0; c < columnCount; c++) {
+    points[c] = zeroPoints[c];
+    for (size_t i = 0; i < byteCount; i++) bytes[i][c] = data[c * dataStride + i];
+  }
+  for (size_t row = 0; row < rowCount; row++, out += columnCount) {
+    const uint8_t* codes = bytes[row / 2];
+    const uint32_t shift = row % 2 * 4;
+    for (size_t c = 0; c < columnCount; c++)
+      out[c] = (static_cast<float>(static_cast<int32_t>(codes[c]) >> shift & 15) - points[c]) * scales[c];
+  }
 }
 
-inline uint32_t codeFp4(float value) {
-  const float magnitude = __builtin_fabsf(value);
-  uint32_t rank = 0;
-  for (const float pivot : fp4Pivots) rank += magnitude > pivot;
+template <const float (&values)[16]>
+void unpackBnb4(const uint8_t* data, size_t count, float absmax, float* out) {
+  float scaled[16];
+  for (size_t i = 0; i < 16; i++) scaled[i] = values[i] * absmax;
+  for (size_t i = 0; i < count / 2; i++) {
+    out[2 * i] = scaled[data[i] >> 4];
+    out[2 * i + 1] = scaled[data[i] & 15];
+  }
+  if (count % 2) out[count - 1] = scaled[data[count / 2] >> 4];
+}
+
+// Codes of values already divided by their block's magnitude, a byte each. One pivot after the other over many values,
+// so that the loops are a vector's; counts are as wide as the floats, for the same reason.
+constexpr size_t codeCount = 64;
+
+inline void codeNf4(const float* values, uint32_t* codes) {
+  for (size_t i = 0; i < codeCount; i++) codes[i] = 0;
+  for (const float pivot : nf4Pivots)
+    for (size_t i = 0; i < codeCount; i++) codes[i] += values[i] > pivot;
+}
+
+inline void codeFp4(const float* values, uint32_t* codes) {
+  for (size_t i = 0; i < codeCount; i++) codes[i] = 0;
+  for (const float pivot : fp4Pivots)
+    for (size_t i = 0; i < codeCount; i++) codes[i] += __builtin_fabsf(values[i]) > pivot;
   // Codes in the order of their values are 0 1 6 7 4 5 2 3.
-  return (rank & 3u) | (((rank >> 1) ^ (rank >> 2)) & 1u) << 2 | (value < 0.0f ? 8u : 0u);
+  for (size_t i = 0; i < codeCount; i++) {
+    const uint32_t rank = codes[i];
+    codes[i] = (rank & 3u) | (((rank >> 1) ^ (rank >> 2)) & 1u) << 2 | (values[i] < 0.0f ? 8u : 0u);
+  }
 }
 
-template <uint32_t code(float)>
+template <void encode(const float*, uint32_t*)>
 size_t packBnb4(const float* in, size_t count, uint8_t* out, UnalignedFloat* absmax) {
   // Patterns of magnitudes are ordered as integers.
   uint32_t largestBits = 0;
@@ -116,15 +151,17 @@ size_t packBnb4(const float* in, size_t count, uint8_t* out, UnalignedFloat* abs
   *absmax = magnitude;
   const float reciprocal = magnitude != 0.0f ? 1.0f / magnitude : 0.0f;
   uint32_t nans = 0;
-  uint8_t codes[2 * FourBitKernels::maximumBlock];
-  for (size_t begin = 0; begin < count; begin += sizeof codes) {
-    const size_t length = count - begin < sizeof codes ? count - begin : sizeof codes;
+  float values[codeCount];
+  uint32_t codes[codeCount];
+  for (size_t begin = 0; begin < count; begin += codeCount) {
+    const size_t length = count - begin < codeCount ? count - begin : codeCount;
     for (size_t i = 0; i < length; i++) {
       const float value = in[begin + i];
       nans += value != value;
-      codes[i] = static_cast<uint8_t>(code(value == value ? value * reciprocal : 0.0f));
+      values[i] = value == value ? value * reciprocal : 0.0f;
     }
-    if (length % 2) codes[length] = static_cast<uint8_t>(code(0.0f));
+    for (size_t i = length; i < codeCount; i++) values[i] = 0.0f;
+    encode(values, codes);
     for (size_t i = 0; i < (length + 1) / 2; i++)
       out[begin / 2 + i] = static_cast<uint8_t>(codes[2 * i] << 4 | codes[2 * i + 1]);
   }
@@ -134,6 +171,11 @@ size_t packBnb4(const float* in, size_t count, uint8_t* out, UnalignedFloat* abs
 }  // namespace
 
 extern const FourBitKernels fourBitKernels;
-const FourBitKernels fourBitKernels{packMatMulNBits, packBnb4<codeNf4>, packBnb4<codeFp4>};
+const FourBitKernels fourBitKernels{.packMatMulNBits = packMatMulNBits,
+                                    .unpackMatMulNBits = unpackMatMulNBits,
+                                    .packNf4 = packBnb4<codeNf4>,
+                                    .packFp4 = packBnb4<codeFp4>,
+                                    .unpackNf4 = unpackBnb4<nf4Values>,
+                                    .unpackFp4 = unpackBnb4<fp4Values>};
 
 }  // namespace pare::PARE_LEVEL

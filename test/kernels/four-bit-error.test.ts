@@ -1,6 +1,6 @@
-/** The error of packed four-bit weights against the codes read one by one. */
+/** The error that packing four-bit weights measures on the way, against the codes read one by one; and `out`. */
 import { binding } from "../../lib/binding.js";
-import type { NativeQuantizationError } from "../../lib/binding-types.js";
+import type { NativeBnb4, NativeMatMulNBits, NativeQuantizationError } from "../../lib/binding-types.js";
 import { kernels } from "../../lib/index.js";
 import { expectError } from "../errors.js";
 import { floats } from "../onnxruntime.js";
@@ -16,15 +16,19 @@ const values = { nf4, fp4: [...fp4, ...fp4.map((value) => -value)] };
 const low = (bytes: Uint8Array, i: number): number => (i % 2 ? bytes[i >> 1]! >> 4 : bytes[i >> 1]! & 15);
 const high = (bytes: Uint8Array, i: number): number => (i % 2 ? bytes[i >> 1]! & 15 : bytes[i >> 1]! >> 4);
 
-function expectSums(got: unknown, x: Float32Array, restored: (row: number, column: number) => number, n: number): void {
+function expectSums(
+  error: NativeQuantizationError,
+  x: Float32Array,
+  restored: (row: number, column: number) => number,
+  n: number,
+): void {
   let [signal, noise, maxError] = [0, 0, 0];
   x.forEach((value, i) => {
-    const error = Math.abs(value - Math.fround(restored(Math.floor(i / n), i % n)));
+    const difference = Math.abs(value - Math.fround(restored(Math.floor(i / n), i % n)));
     signal += value * value;
-    noise += error * error;
-    maxError = Math.max(maxError, error);
+    noise += difference * difference;
+    maxError = Math.max(maxError, difference);
   });
-  const error = got as NativeQuantizationError;
   expect(error.count).toBe(x.length);
   expect(Math.abs(error.signal / signal - 1)).toBeLessThan(1e-12);
   expect(Math.abs(error.noise - noise)).toBeLessThanOrEqual(1e-5 * noise);
@@ -53,8 +57,10 @@ test.each(shapes)("MatMulNBits of %d × %d", (k, n) => {
         const zero = zeroPoints ? low(zeroPoints.subarray(column * Math.ceil(blocks / 2)), block) : 8;
         return (low(data.subarray((at * blockSize) / 2), row % blockSize) - zero) * scales[at]!;
       };
-      for (const threads of [1, 3])
-        expectSums(binding.matMulNBitsError(x, packed, options, { threads }), x, restored, n);
+      for (const threads of [1, 3]) {
+        const made = binding.packMatMulNBits(x, { ...options, measure: true }, { threads }) as NativeMatMulNBits;
+        expectSums(made.error!, x, restored, n);
+      }
     }
 });
 
@@ -67,14 +73,18 @@ test.each(shapes)("MatMulBnb4 of %d × %d", (k, n) => {
       const at = column * k + row;
       return values[type][high(packed.data, at)]! * packed.absmax[Math.floor(at / 64)]!;
     };
-    for (const threads of [1, 3]) expectSums(binding.bnb4Error(x, packed, options, { threads }), x, restored, n);
+    for (const threads of [1, 3]) {
+      const made = binding.packBnb4(x, { ...options, measure: true }, { threads }) as NativeBnb4;
+      expectSums(made.error!, x, restored, n);
+    }
   }
 });
 
-test("packed data of another size is refused", () => {
-  const x = new Float32Array(64);
-  const options = { k: 8, n: 8, blockSize: 16 };
-  const { data, scales } = kernels.packMatMulNBits(x, options);
-  const short = { data: data.subarray(1), scales };
-  expectError(() => binding.matMulNBitsError(x, short, options), "PARE_SHAPE", /data has 63 bytes/);
+test("data goes into `out`; one of another size is refused", () => {
+  const x = floats(64);
+  const options = { k: 8, n: 8, blockSize: 16, symmetric: true, out: new Uint8Array(64) };
+  expect((binding.packMatMulNBits(x, options) as NativeMatMulNBits).data).toBe(options.out);
+  expect(options.out).toEqual(kernels.packMatMulNBits(x, { k: 8, n: 8, blockSize: 16 }).data);
+  const short = { ...options, out: new Uint8Array(63) };
+  expectError(() => binding.packMatMulNBits(x, short), "PARE_SHAPE", /64/);
 });

@@ -141,4 +141,5 @@ test("text is cut by characters and broken at spaces", () => {
   expect(shorten("abcdefghij", 5, "middle")).toBe("ab…ij");
   expect(shorten("日本語テキスト", 4)).toBe("日本語…");
   expect(wrap("one two three", 8, "  ")).toBe("one two\n  three");
+  expect(wrap("  one two\u00a0three four", 9, "    ")).toBe("  one\n    two three\n    four");
 });

@@ -1,6 +1,7 @@
 /** Runs the forms of one model in onnxruntime-node: right answers, errors against the float32 outputs, latency beside each other. */
 import { stat } from "node:fs/promises";
 import type { InferenceSession, Tensor } from "onnxruntime-common";
+import { PareError } from "../../errors.js";
 import { kernels } from "../../kernels/index.js";
 import type { LongCall } from "../../progress.js";
 import { measureLatencies } from "../../run/latency.js";
@@ -34,21 +35,38 @@ export interface Form {
 /** Shares of the progress of one model that each part takes. */
 const answering = 0.6;
 
-/** `forms` begins with the float32 model, which the others are compared with. */
+/** What measure() takes beside the models. */
+export interface MeasureOptions extends LongCall {
+  /** Milliseconds of timing, all forms together. */
+  budgetMs: number;
+  /** Told of a form that does not load; without it, that is an error. The float32 model must load. */
+  onFailure?: (form: Form, error: PareError) => void;
+}
+
+/** `given` begins with the float32 model, which the others are compared with. */
 export async function measure(
   task: Task,
-  forms: readonly Form[],
-  { threads, signal, onProgress, budgetMs }: LongCall & { budgetMs: number },
+  given: readonly Form[],
+  { threads, signal, onProgress, onFailure, budgetMs }: MeasureOptions,
 ): Promise<Row[]> {
   const sessions: InferenceSession[] = [];
+  const forms: Form[] = [];
   try {
     const answers: { right: number; outputs: Float32Array }[] = [];
-    for (const [index, { dtype, file }] of forms.entries()) {
-      sessions.push(await createOnnxRuntimeSession(file, threads === undefined ? {} : { threads }));
+    for (const [index, form] of given.entries()) {
+      const { dtype, file } = form;
+      try {
+        sessions.push(await createOnnxRuntimeSession(file, threads === undefined ? {} : { threads }));
+        forms.push(form);
+      } catch (error) {
+        if (index === 0 || onFailure === undefined || !(error instanceof PareError)) throw error;
+        onFailure(form, error);
+        continue;
+      }
       answers.push(
-        await answer(task, sessions[index]!, async (share) => {
+        await answer(task, sessions.at(-1)!, async (share) => {
           onProgress?.({
-            done: ((index + share) / forms.length) * answering,
+            done: ((index + share) / given.length) * answering,
             total: 1,
             what: `${task.name} ${dtype}`,
           });

@@ -26,9 +26,22 @@ void compare(const UnalignedFloat* a, const UnalignedFloat* b, size_t count, Com
   }
 }
 
+void error(const UnalignedFloat* x, size_t stride, const float* restored, size_t rowCount, size_t columnCount,
+           QuantizationError* sums) {
+  for (size_t i = 0; i < rowCount * columnCount; i++) {
+    const float value = x[i / columnCount * stride + i % columnCount];
+    if (!std::isfinite(value)) continue;
+    const double error = std::fabs(value - restored[i]);
+    sums->count++;
+    sums->maxError = std::max(sums->maxError, error);
+    sums->signal += static_cast<double>(value) * value;
+    sums->noise += error * error;
+  }
+}
+
 }  // namespace
 
 extern const CompareKernels compareKernels;
-const CompareKernels compareKernels{compare};
+const CompareKernels compareKernels{compare, error};
 
 }  // namespace pare::PARE_LEVEL

@@ -51,6 +51,15 @@ size_t packMatMulNBits(const UnalignedFloat* in, size_t rowCount, size_t stride,
   return nans;
 }
 
+void unpackMatMulNBits(const uint8_t* data, size_t dataStride, size_t rowCount, size_t columnCount, const float* scales,
+                       const uint8_t* zeroPoints, float* out) {
+  for (size_t row = 0; row < rowCount; row++)
+    for (size_t c = 0; c < columnCount; c++) {
+      const int code = data[c * dataStride + row / 2] >> (row % 2 * 4) & 15;
+      out[row * columnCount + c] = static_cast<float>(code - zeroPoints[c]) * scales[c];
+    }
+}
+
 uint8_t codeNf4(float value) {
   return static_cast<uint8_t>(std::count_if(nf4Pivots, nf4Pivots + 15, [=](float pivot) { return value > pivot; }));
 }
@@ -78,9 +87,19 @@ size_t packBnb4(const float* in, size_t count, uint8_t* out, UnalignedFloat* abs
   return nans;
 }
 
+template <const float (&values)[16]>
+void unpackBnb4(const uint8_t* data, size_t count, float absmax, float* out) {
+  for (size_t i = 0; i < count; i++) out[i] = values[i % 2 ? data[i / 2] & 15 : data[i / 2] >> 4] * absmax;
+}
+
 }  // namespace
 
 extern const FourBitKernels fourBitKernels;
-const FourBitKernels fourBitKernels{packMatMulNBits, packBnb4<codeNf4>, packBnb4<codeFp4>};
+const FourBitKernels fourBitKernels{.packMatMulNBits = packMatMulNBits,
+                                    .unpackMatMulNBits = unpackMatMulNBits,
+                                    .packNf4 = packBnb4<codeNf4>,
+                                    .packFp4 = packBnb4<codeFp4>,
+                                    .unpackNf4 = unpackBnb4<nf4Values>,
+                                    .unpackFp4 = unpackBnb4<fp4Values>};
 
 }  // namespace pare::PARE_LEVEL
