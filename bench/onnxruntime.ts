@@ -42,49 +42,47 @@ export async function run(report: BenchReport): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "pare-bench-"));
   try {
     const chosen = report.quick ? models.slice(0, 1) : models;
-    const row = report.table("One run", [
-      "model",
-      "threads",
-      "form",
-      "size",
-      "cosine",
-      "median",
-      "of float32",
-      "of the minimal",
-    ]);
     for (const { name, make, dims } of chosen) {
       report.progress(name);
       const feed = feedOf(dims);
       const forms = await write(make(), folder, feed, report);
+      const times: Record<string, Timing>[] = [];
       for (const threads of report.threads) {
         report.progress(`${name}, ${threads} threads`);
-        const sessions = new Map<string, InferenceSession>();
-        for (const [form, { file }] of forms) sessions.set(form, await createOnnxRuntimeSession(file, { threads }));
-        const times = await race(
-          Object.fromEntries(
-            Array.from(sessions, ([form, session]) => [form, { async: () => session.run({ x: feed }) }]),
-          ),
-          { rounds: 9, restSeconds: 0.02 },
-        );
-        for (const session of sessions.values()) await session.release();
-        for (const [form, { file, cosine }] of forms) {
-          const { median } = times[form]!;
-          const { float32, "minimal rewrite": minimal } = times as Partial<typeof times> & { float32: Timing };
-          row(
-            name,
-            threads,
-            form,
-            formatBytes(statSync(file).size),
-            cosine.toFixed(5),
-            formatSeconds(median),
-            (median / float32.median).toFixed(2),
-            minimal === undefined ? "" : (median / minimal.median).toFixed(2),
-          );
-        }
+        times.push(await time(forms, feed, threads));
       }
+      const columns = report.threads.map((threads) => (threads === 1 ? "1 thread" : `${threads} threads`));
+      const row = report.table(`${name}: one run`, [
+        "form",
+        "size",
+        "cosine",
+        ...columns.flatMap((column) => [column, "of float32", "of minimal"]),
+      ]);
+      for (const [form, { file, cosine }] of forms)
+        row(
+          form,
+          formatBytes(statSync(file).size),
+          cosine.toFixed(5),
+          ...times.flatMap((one) => {
+            const { median } = one[form]!;
+            const ratio = (other: string): string => (other in one ? (median / one[other]!.median).toFixed(2) : "");
+            return [formatSeconds(median), ratio("float32"), ratio("minimal rewrite")];
+          }),
+        );
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function time(forms: ReadonlyMap<string, Form>, feed: Tensor, threads: number): Promise<Record<string, Timing>> {
+  const sessions = new Map<string, InferenceSession>();
+  try {
+    for (const [form, { file }] of forms) sessions.set(form, await createOnnxRuntimeSession(file, { threads }));
+    const runs = Array.from(sessions, ([form, session]) => [form, { async: () => session.run({ x: feed }) }] as const);
+    return await race(Object.fromEntries(runs), { rounds: 9, restSeconds: 0.02 });
+  } finally {
+    for (const session of sessions.values()) await session.release();
   }
 }
 

@@ -67,6 +67,8 @@ export function textOf({ rows, counts, skipped, failed, folder, files }: OcrDemo
   const facts = [
     ...Object.entries(counts).map(([model, counted]) => `${model} (${titles[model] ?? model}): ${counted}.`),
     "SNR and cosine compare the outputs with those of float32; latency is the median in onnxruntime-node, all forms in turns.",
+    "Forms named weights save bytes, not time: the runtime widens them on every run, or once with the session option " +
+      'extra: { session: { disable_quant_qdq: "1" } }.',
     ...skipped.map(({ model, dtype, reason }) => `${model} is not there as ${dtype}: ${reason}`),
     ...failed.map(({ model, dtype, reason }) => `${model} as ${dtype} does not load: ${reason}`),
     `Models: ${shown(folder)}. Pictures: ${files.map(shown).join(", ")}.`,
