@@ -60,6 +60,14 @@ export interface NativeComparison {
   nanCount: number;
 }
 
+/** Halves, how many magnitudes came from below and above the bounds, and how far the halves are from what was left. */
+export interface NativeHalf {
+  data: ArrayBuffer | TypedArray;
+  raised: number;
+  lowered: number;
+  error: NativeQuantizationError;
+}
+
 /** `out` takes the data; with `measure`, the result has an `error`. */
 export interface PackOptions {
   out?: TypedArray;
@@ -149,6 +157,14 @@ export interface Binding {
 
   toHalf(format: "float16" | "bfloat16", x: Floats, out?: TypedArray, call?: NativeCall): unknown;
   fromHalf(format: "float16" | "bfloat16", h: TypedArray, out?: TypedArray, call?: NativeCall): unknown;
+  /** toHalf after clampForFloat16 (without bounds: no clamping), in one pass; → NativeHalf. */
+  toHalfMeasured(
+    format: "float16" | "bfloat16",
+    x: Floats,
+    bounds?: { smallest: number; largest: number },
+    out?: TypedArray,
+    call?: NativeCall,
+  ): unknown;
   /** Finite magnitudes other than zero go into [smallest, largest]; → { data, clampedCount }. `out` may be x. */
   clampForFloat16(
     x: Floats,

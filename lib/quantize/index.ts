@@ -90,10 +90,10 @@ function raiseIrVersion({ proto }: Model, { dtype, mode }: Resolved): void {
 
 /** float16 cannot hold everything; what was changed for it. */
 function reportMoved(moved: readonly Moved[], { smallest, largest }: Resolved, report: Report): void {
-  for (const { name, down } of moved)
-    if (down > 0) report.note(`${name}: ${down} of its magnitudes were above ${largest} and became that.`);
-  const small = moved.filter(({ up }) => up > 0);
-  const count = small.reduce((sum, { up }) => sum + up, 0);
+  for (const { name, lowered } of moved)
+    if (lowered > 0) report.note(`${name}: ${lowered} of its magnitudes were above ${largest} and became that.`);
+  const small = moved.filter(({ raised }) => raised > 0);
+  const count = small.reduce((sum, { raised }) => sum + raised, 0);
   if (count > 0) report.note(`${count} magnitudes below ${smallest}, in ${small.length} tensors, became that.`);
 }
 

@@ -1,10 +1,9 @@
 /** The heavy half of quantizing: weights are made room for while the graph is rewritten, and filled by native code after. */
 import { binding } from "../binding.js";
 import type {
-  Floats,
   NativeBnb4,
   NativeCall,
-  NativeComparison,
+  NativeHalf,
   NativeMatMulNBits,
   NativeQuantizationError,
   NativeQuantized,
@@ -51,8 +50,8 @@ export interface About {
 /** How many values of a weight were too large for float16 and came down, and how many were too small and went up. */
 export interface Moved {
   name: string;
-  up: number;
-  down: number;
+  lowered: number;
+  raised: number;
 }
 
 interface WorkOptions extends LongCall {
@@ -170,28 +169,13 @@ export class WeightWork {
   half(weight: Weight, dtype: HalfDtype, about: About): Weight {
     const result = empty(dtype, weight.dims);
     this.#add(about.name, weight, async () => {
-      const count = weight.elementCount;
-      const room = new Float32Array(Math.min(count, piece));
-      const back = new Float32Array(room.length);
-      const total = { signal: 0, noise: 0, maxError: 0 };
-      const moved = { name: about.name, up: 0, down: 0 };
-      // In pieces, so that each step reads what the one before left in the cache.
-      for (let start = 0; start < count; start += piece) {
-        const length = Math.min(piece, count - start);
-        const x = weight.bytes.subarray(4 * start, 4 * (start + length));
-        const fitting = dtype === "float16" ? await this.#clamp(x, room.subarray(0, length), moved) : x;
-        const out = result.bytes.subarray(2 * start, 2 * (start + length));
-        const restored = back.subarray(0, length);
-        await this.#native((call) => binding.toHalf(dtype, fitting, out, call));
-        await this.#native((call) => binding.fromHalf(dtype, out, restored, call));
-        // What was moved is told apart: a mask's −3e38 would drown all else.
-        const sums = await this.#native<NativeComparison>((call) => binding.compare(fitting, restored, call));
-        total.signal += sums.sumSquareA;
-        total.noise += sums.sumSquareError;
-        total.maxError = Math.max(total.maxError, sums.maxError);
-      }
-      this.#row(weight, about, dtype, [result], total);
-      if (moved.up + moved.down > 0) this.#moved.push(moved);
+      const { smallest, largest } = this.#options;
+      const bounds = dtype === "float16" ? { smallest, largest } : undefined;
+      const { raised, lowered, error } = await this.#native<NativeHalf>((call) =>
+        binding.toHalfMeasured(dtype, weight.bytes, bounds, result.bytes, call),
+      );
+      this.#row(weight, about, dtype, [result], error);
+      if (raised + lowered > 0) this.#moved.push({ name: about.name, raised, lowered });
     });
     return result;
   }
@@ -213,18 +197,6 @@ export class WeightWork {
       done += bytes;
     }
     onProgress?.({ done, total, what: "" });
-  }
-
-  /** x with its magnitudes in [smallest, largest], in `room`; counts what moved. */
-  async #clamp(x: Uint8Array, room: Float32Array, moved: Moved): Promise<Float32Array> {
-    const { smallest, largest } = this.#options;
-    const clamp = async (from: Floats, bounds: { smallest: number; largest: number }): Promise<number> => {
-      const native = (call: NativeCall): unknown => binding.clampForFloat16(from, bounds, room, call);
-      return (await this.#native<{ clampedCount: number }>(native)).clampedCount;
-    };
-    moved.down += await clamp(x, { smallest: 2 ** -149, largest });
-    moved.up += await clamp(room, { smallest, largest });
-    return room;
   }
 
   #add(what: string, weight: Weight, run: () => Promise<void>): void {
@@ -274,9 +246,6 @@ export class WeightWork {
     if (count > 0) this.#report.note(`${name} holds ${count} NaN, which became the zero point.`);
   }
 }
-
-/** Floats that are worked on at once: a megabyte, which the second-level cache holds. */
-const piece = 1 << 18;
 
 const turned = (dims: readonly number[]): number[] => [...dims.slice(0, -2), dims.at(-1)!, dims.at(-2)!];
 

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "binding/error-object.h"
 #include "binding/module.h"
 #include "binding/task.h"
 
@@ -49,13 +50,7 @@ std::pair<uint64_t*, QuantizationError*> report(Task& task, Napi::Object options
   const bool measure = options.Get("measure").ToBoolean();
   task.finish = [=](Napi::Object object) {
     object.Set("nanCount", static_cast<double>(findings->nanCount));
-    if (!measure) return;
-    Napi::Object error = Napi::Object::New(object.Env());
-    error.Set("signal", findings->error.signal);
-    error.Set("noise", findings->error.noise);
-    error.Set("maxError", findings->error.maxError);
-    error.Set("count", static_cast<double>(findings->error.count));
-    object.Set("error", error);
+    if (measure) object.Set("error", objectOf(object.Env(), findings->error));
   };
   return {&findings->nanCount, measure ? &findings->error : nullptr};
 }

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <memory>
 
+#include "binding/error-object.h"
 #include "binding/module.h"
 #include "binding/task.h"
 
@@ -158,12 +159,7 @@ Napi::Value quantizationError(const Napi::CallbackInfo& info) {
          "x has " + std::to_string(x.byteLength / 4) + " elements, q " + std::to_string(in.layout.count()));
   auto error = std::make_shared<QuantizationError>();
   task.value = Napi::Object::New(env);
-  task.finish = [error](Napi::Object object) {
-    object.Set("signal", error->signal);
-    object.Set("noise", error->noise);
-    object.Set("maxError", error->maxError);
-    object.Set("count", static_cast<double>(error->count));
-  };
+  task.finish = [error](Napi::Object object) { setError(object, *error); };
   task.compute = [=](const Execution& execution) {
     return pare::quantizationError(execution, x.as<const UnalignedFloat>(), in.q.data, in.layout, in.type,
                                    *in.parameters, error.get());
