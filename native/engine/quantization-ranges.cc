@@ -13,16 +13,23 @@ void widen(float& low, float& high, float otherLow, float otherHigh) {
   high = std::max(high, otherHigh);
 }
 
-// Runs of `length` elements, one after the other, each with its own range.
+// Rows of `rowLength` elements, each cut into runs of `length` (the last may be shorter), each with its own range.
 void rangesOfRuns(const Execution& execution, const UnalignedFloat* in, size_t count, size_t rowLength, size_t length,
                   float* low, float* high) {
-  const auto range = execution.kernels.quantize->range;
-  const size_t runsPerRow = (rowLength + length - 1) / length, runCount = count / rowLength * runsPerRow;
-  const size_t grain = std::max<size_t>(1, elementwiseGrain / length);
-  execution.forEachChunk(runCount, grain, [&](size_t begin, size_t end) {
-    for (size_t run = begin; run < end; run++) {
-      const size_t offset = run % runsPerRow * length;
-      range(in + run / runsPerRow * rowLength + offset, std::min(length, rowLength - offset), low + run, high + run);
+  const auto range = execution.kernels.quantize->rangeRuns;
+  const size_t whole = rowLength / length, rest = rowLength % length, runsPerRow = whole + (rest != 0);
+  // A piece takes some rows, or some runs of one long row.
+  const size_t runsPerPiece = std::max<size_t>(1, elementwiseGrain / length);
+  const size_t rowsPerPiece = std::max<size_t>(1, elementwiseGrain / rowLength);
+  const size_t rowCount = count / rowLength, partsPerRow = (runsPerRow + runsPerPiece - 1) / runsPerPiece;
+  execution.forEachPiece((rowCount + rowsPerPiece - 1) / rowsPerPiece * partsPerRow, [&](size_t piece) {
+    const size_t first = piece / partsPerRow * rowsPerPiece, run = piece % partsPerRow * runsPerPiece;
+    for (size_t row = first; row < std::min(rowCount, first + rowsPerPiece); row++) {
+      const size_t at = row * rowLength + run * length, scale = row * runsPerRow + run;
+      const size_t runs = std::min(runsPerPiece, runsPerRow - run), wholeRuns = std::min(runs, whole - run);
+      range(in + at, length, wholeRuns, low + scale, high + scale);
+      if (wholeRuns < runs)
+        range(in + at + wholeRuns * length, rest, 1, low + scale + wholeRuns, high + scale + wholeRuns);
     }
   });
 }
@@ -34,8 +41,8 @@ void rangesOfLongRuns(const Execution& execution, const UnalignedFloat* in, size
   std::vector<float> lows(runCount * partsPerRun), highs(runCount * partsPerRun);
   execution.forEachPiece(runCount * partsPerRun, [&](size_t part) {
     const size_t run = part / partsPerRun, begin = part % partsPerRun * elementwiseGrain;
-    execution.kernels.quantize->range(in + run * length + begin, std::min(elementwiseGrain, length - begin),
-                                      &lows[part], &highs[part]);
+    execution.kernels.quantize->rangeRuns(in + run * length + begin, std::min(elementwiseGrain, length - begin), 1,
+                                          &lows[part], &highs[part]);
   });
   for (size_t part = 0; part < lows.size(); part++) {
     const size_t scale = part / partsPerRun % scaleCount;

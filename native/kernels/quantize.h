@@ -15,8 +15,8 @@
 namespace pare {
 
 struct QuantizeKernels {
-  // Widens [*low, *high] by the finite values among `in`; both must hold a range around zero already.
-  void (*range)(const UnalignedFloat* in, size_t count, float* low, float* high);
+  // Widens [low[r], high[r]], which hold zero already, by the finite values of run r.
+  void (*rangeRuns)(const UnalignedFloat* in, size_t runLength, size_t runCount, float* low, float* high);
   // The same for each column of a matrix whose rows lie `stride` elements apart.
   void (*columnRanges)(const UnalignedFloat* in, size_t rowCount, size_t stride, size_t columnCount, float* low,
                        float* high);

@@ -15,6 +15,10 @@ void range(const UnalignedFloat* in, size_t count, float* low, float* high) {
   }
 }
 
+void rangeRuns(const UnalignedFloat* in, size_t runLength, size_t runCount, float* low, float* high) {
+  for (size_t run = 0; run < runCount; run++) range(in + run * runLength, runLength, low + run, high + run);
+}
+
 void columnRanges(const UnalignedFloat* in, size_t rowCount, size_t stride, size_t columnCount, float* low,
                   float* high) {
   for (size_t row = 0; row < rowCount; row++)
@@ -90,7 +94,7 @@ constexpr QuantizeKernels::Storage storage{quantizeRuns<Integer>, quantizeColumn
 
 extern const QuantizeKernels quantizeKernels;
 const QuantizeKernels quantizeKernels{
-    .range = range,
+    .rangeRuns = rangeRuns,
     .columnRanges = columnRanges,
     .int8 = storage<int8_t>,
     .uint8 = storage<uint8_t>,
