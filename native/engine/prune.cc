@@ -2,8 +2,8 @@
 #include "engine/prune.h"
 
 #include <bit>
-#include <cmath>
-#include <memory>
+#include <new>
+#include <utility>
 
 namespace pare {
 namespace {
@@ -79,27 +79,91 @@ std::vector<uint64_t> sumOf(const std::vector<uint32_t>& parts) {
   return totals;
 }
 
-// The patterns of one bucket of the first level, gathered so that the next levels read only them.
-std::vector<uint32_t> gather(const Execution& execution, const Concatenation& all, size_t grain,
-                             const std::vector<uint32_t>& parts, Bucket bucket) {
-  constexpr size_t slack = 16;  // what `collect` may write beyond its result
-  const size_t pieces = parts.size() / bucketCount;
-  std::vector<size_t> starts(pieces + 1);
-  for (size_t i = 0; i < pieces; i++) starts[i + 1] = starts[i] + parts[i * bucketCount + bucket.index];
-  std::vector<uint32_t> found(starts[pieces]);
-  constexpr size_t batch = 8192;
+// Patterns between two, from all of the arrays.
+struct Candidates {
+  std::vector<std::vector<uint32_t>> parts;
+  uint64_t below = 0, count = 0;
+  bool overflows = false;  // there were more than `most`, or no memory for them
+};
+
+// What lies from `low` to `high`, counted only when the two are equal.
+Candidates collect(const Execution& execution, const Concatenation& all, size_t grain, uint32_t low, uint32_t high,
+                   uint64_t most) {
+  constexpr size_t batch = 8192, slack = 16;  // `collect` may write beyond its result
+  Candidates result;
+  result.parts.resize((all.count() + grain - 1) / grain);
+  std::atomic<uint64_t> below{0}, total{0};
+  std::atomic<bool> overflows{false};
   execution.forEachChunk(all.count(), grain, [&](size_t begin, size_t end) {
-    uint32_t* target = found.data() + starts[begin / grain];
+    std::vector<uint32_t>& part = result.parts[begin / grain];
     uint32_t local[batch + slack];
+    uint64_t smaller = 0;
     all.forEach(begin, end, [&](size_t array, size_t first, size_t count) {
-      for (size_t done = 0; done < count; done += batch) {
-        const size_t matched = execution.kernels.prune->collect(
-            all.at(array, first + done), std::min(batch, count - done), levels[1].prefixShift, bucket.index, local);
-        target = std::copy(local, local + matched, target);
+      for (size_t done = 0; done < count && !overflows.load(std::memory_order_relaxed); done += batch) {
+        const size_t found =
+            execution.kernels.prune->collect(all.at(array, first + done), std::min(batch, count - done), low, high,
+                                             low == high ? nullptr : local, &smaller);
+        const uint64_t before = total.fetch_add(found, std::memory_order_relaxed);
+        if (low == high) continue;
+        try {
+          part.insert(part.end(), local, local + found);
+        } catch (const std::bad_alloc&) {
+          overflows = true;
+        }
+        if (before + found > most) overflows = true;
       }
     });
+    below += smaller;
   });
-  return found;
+  result.below = below.load();
+  result.count = total.load();
+  result.overflows = overflows.load();
+  return result;
+}
+
+// The radix select: three histograms.
+Selection radixSelect(const Execution& execution, const Concatenation& all, size_t grain, uint64_t k) {
+  Selection selection;
+  uint32_t prefix = 0;
+  for (const Level level : levels) {
+    const Bucket bucket = bucketOf(sumOf(histograms(execution, all, grain, level, prefix)).data(), k - selection.below);
+    selection.below += bucket.before;
+    selection.equal = bucket.size;
+    prefix = prefix << (level.prefixShift - level.shift) | bucket.index;
+    if (execution.isCancelled()) break;
+  }
+  selection.pattern = prefix;
+  return selection;
+}
+
+// Two patterns between which rank k lies with a probability near one: quantiles of a sample, four standard deviations
+// below and above the wanted one. One element of each stretch is drawn, at a place that follows no pattern of the data.
+std::pair<uint32_t, uint32_t> bracket(const Concatenation& all, uint64_t k) {
+  constexpr size_t sampleCount = 8192;
+  constexpr double margin = 4 * 0.5 * 90.51 + 8;  // √8192 = 90.51
+  const size_t stride = all.count() / sampleCount;
+  std::vector<uint32_t> sample(sampleCount);
+  uint32_t random = 1;
+  for (size_t i = 0; i < sampleCount; i++) {
+    random = random * 1664525 + 1013904223;
+    const size_t at = i * stride + (uint64_t{random} * stride >> 32);
+    all.forEach(at, at + 1, [&](size_t array, size_t first, size_t) {
+      sample[i] = std::bit_cast<uint32_t>(static_cast<float>(*all.at(array, first))) & 0x7fffffffu;
+    });
+  }
+  const double rank = static_cast<double>(k) / static_cast<double>(all.count()) * sampleCount;
+  std::pair<uint32_t, uint32_t> bounds{0, 0x7fffffff};
+  if (rank - margin >= 0) {
+    const auto at = sample.begin() + static_cast<std::ptrdiff_t>(rank - margin);
+    std::nth_element(sample.begin(), at, sample.end());
+    bounds.first = *at;
+  }
+  if (rank + margin < sampleCount) {
+    const auto at = sample.begin() + static_cast<std::ptrdiff_t>(rank + margin);
+    std::nth_element(sample.begin(), at, sample.end());
+    bounds.second = *at;
+  }
+  return bounds;
 }
 
 Status prune(const Execution& execution, const std::vector<FloatSpan>& arrays, const std::vector<FloatSpan>& scores,
@@ -158,27 +222,26 @@ Status selectMagnitude(const Execution& execution, const std::vector<FloatSpan>&
                        Selection* selection) {
   const Concatenation all(arrays);
   const size_t grain = selectionGrain(all.count());
-  const std::vector<uint32_t> parts = histograms(execution, all, grain, levels[0], 0);
-  const Bucket first = bucketOf(sumOf(parts).data(), k);
-  if (execution.isCancelled()) return execution.outcome();
-  // Few candidates: the remaining levels read only these. Many, as where one value fills the arrays: read all again.
-  std::vector<uint32_t> candidates;
-  std::vector<FloatSpan> rest = arrays;
-  if (first.size <= all.count() / 4 + 1024) {
-    candidates = gather(execution, all, grain, parts, first);
-    rest = {{reinterpret_cast<const UnalignedFloat*>(candidates.data()), candidates.size()}};
+  constexpr size_t worthASample = size_t{1} << 17;
+  if (all.count() >= worthASample) {
+    const auto [low, high] = bracket(all, k);
+    const Candidates candidates = collect(execution, all, grain, low, high, all.count() / 8);
+    const bool hit = candidates.below < k && k <= candidates.below + candidates.count;
+    if (hit && low == high) {
+      *selection = {.pattern = low, .below = candidates.below, .equal = candidates.count};
+      return execution.outcome();
+    }
+    if (hit && !candidates.overflows) {
+      std::vector<FloatSpan> parts;
+      for (const std::vector<uint32_t>& part : candidates.parts)
+        parts.push_back({reinterpret_cast<const UnalignedFloat*>(part.data()), part.size()});
+      *selection = radixSelect(execution, Concatenation(parts), grain, k - candidates.below);
+      selection->below += candidates.below;
+      return execution.outcome();
+    }
   }
-  if (execution.isCancelled()) return execution.outcome();
-  const Concatenation remaining(rest);
-  uint32_t prefix = first.index;
-  uint64_t before = first.before;
-  Bucket bucket = first;
-  for (const Level level : {levels[1], levels[2]}) {
-    bucket = bucketOf(sumOf(histograms(execution, remaining, grain, level, prefix)).data(), k - before);
-    before += bucket.before;
-    prefix = prefix << (level.prefixShift - level.shift) | bucket.index;
-  }
-  *selection = {.pattern = prefix, .below = before, .equal = bucket.size};
+  // Small arrays, one value that fills much of them, or a sample that missed.
+  *selection = radixSelect(execution, all, grain, k);
   return execution.outcome();
 }
 

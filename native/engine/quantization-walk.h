@@ -18,8 +18,6 @@ class QuantizationWalk {
     runsPerRow_ = layout.blocks();
   }
 
-  bool columns() const { return columns_; }
-
   // Calls runs(start, runLength, runCount, firstScale) or columns(start, count, firstScale) for consecutive pieces of
   // [begin, end); `start` is the piece's first element.
   template <class Runs, class Columns>

@@ -2,7 +2,6 @@
 #include "engine/quantize.h"
 
 #include <atomic>
-#include <cmath>
 
 #include "engine/quantization-walk.h"
 
@@ -55,34 +54,6 @@ const QuantizeKernels::Storage& storageOf(const QuantizeKernels& table, Quantize
     default:
       return table.int8;
   }
-}
-
-struct Range {
-  float low = 0, high = 0;
-};
-
-// The smallest normal float32: below it numpy's rules take a scale for zero.
-constexpr double smallestScale = 0x1p-126;
-
-void parametersOf(Range range, Bounds bounds, bool symmetric, bool blocked, float& scale, int32_t& zeroPoint) {
-  if (symmetric) {
-    range.high = std::max(-range.low, range.high);
-    range.low = -range.high;
-  }
-  const double steps = static_cast<double>(bounds.high) - bounds.low;
-  double width = static_cast<double>(range.high) - range.low;
-  // The rule for blocks subtracts in float32 and goes on with the rounded scale; the other one stays in double.
-  if (blocked && std::isfinite(range.high - range.low)) width = range.high - range.low;
-  double exact = width / steps;
-  if (blocked) exact = static_cast<float>(exact);
-  const bool vanishes = exact < smallestScale;
-  scale = vanishes ? 1.0f : static_cast<float>(exact);
-  zeroPoint = 0;
-  if (symmetric && (!vanishes || blocked))
-    zeroPoint = static_cast<int32_t>(std::nearbyint((bounds.low + bounds.high) / 2.0));
-  else if (!vanishes)
-    zeroPoint =
-        std::clamp(static_cast<int32_t>(std::nearbyint(bounds.low - range.low / exact)), bounds.low, bounds.high);
 }
 
 // A walk over `layout`. Short rows and short runs are spread out first, so that the kernels see long rows: each element
@@ -187,10 +158,10 @@ Status computeParameters(const Execution& execution, const UnalignedFloat* in, c
   parameters.scale.resize(scaleCount);
   parameters.zeroPoint.resize(scaleCount);
   const Bounds bounds = scaleBounds(type, symmetric, reduceRange);
+  const GridRule rule{bounds.low, bounds.high, symmetric, layout.blockSize != 0};
   execution.forEachChunk(scaleCount, 4096, [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; i++)
-      parametersOf({low[i], high[i]}, bounds, symmetric, layout.blockSize != 0, parameters.scale[i],
-                   parameters.zeroPoint[i]);
+    execution.kernels.quantize->findGrids(&low[begin], &high[begin], end - begin, rule, &parameters.scale[begin],
+                                          &parameters.zeroPoint[begin]);
   });
   return execution.outcome();
 }

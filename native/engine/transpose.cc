@@ -10,15 +10,13 @@ Status transpose(const Execution& execution, const uint8_t* in, uint8_t* out, si
                     : elementSize == 2 ? table.bytes2
                     : elementSize == 4 ? table.bytes4
                                        : table.bytes8;
-  // Whole lines on both sides, and both tiles in the first-level cache.
-  const size_t side = elementSize == 8 ? 32 : 64;
-  const size_t rowTiles = (rows + side - 1) / side, columnTiles = (columns + side - 1) / side;
-  execution.forEachChunk(rowTiles * columnTiles, 8, [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; i++) {
-      const size_t row = i / columnTiles * side, column = i % columnTiles * side;
-      tile(in + (row * columns + column) * elementSize, columns, out + (column * rows + row) * elementSize, rows,
-           std::min(side, rows - row), std::min(side, columns - column));
-    }
+  // Sixteen lines down, four across: few enough for the second-level cache, and long enough to fetch ahead.
+  const size_t tileRows = 1024 / elementSize, tileColumns = 256 / elementSize;
+  const size_t down = (rows + tileRows - 1) / tileRows, across = (columns + tileColumns - 1) / tileColumns;
+  execution.forEachPiece(down * across, [&](size_t i) {
+    const size_t row = i / across * tileRows, column = i % across * tileColumns;
+    tile(in + (row * columns + column) * elementSize, columns, out + (column * rows + row) * elementSize, rows,
+         std::min(tileRows, rows - row), std::min(tileColumns, columns - column));
   });
   return execution.outcome();
 }

@@ -1,51 +1,96 @@
-// Sums over pairs (see compare.h), in eight lanes so that the order of additions is stated and the loop is a vector's.
+// Sums over pairs (see compare.h), in eight lanes at every level, so that the order of additions is the same.
 #include "kernels/compare.h"
 
 #include "kernels/table.h"
+#include "kernels/vector.h"
 
 namespace pare::PARE_LEVEL {
 namespace {
 
-constexpr size_t laneCount = 8;
+constexpr size_t sumLanes = 8, doubleLanes = vectorBytes / 8, vectorCount = sumLanes / doubleLanes;
+typedef float HalfFloats __attribute__((vector_size(vectorBytes / 2)));
+typedef int32_t HalfInts __attribute__((vector_size(vectorBytes / 2)));
+
+inline Doubles magnitudeOf(Doubles value) {
+  typedef int64_t Longs __attribute__((vector_size(vectorBytes)));
+  return (Doubles)((Longs)value & 0x7fffffffffffffff);
+}
+
+// The compiler takes several steps where the machine has one.
+inline Doubles widen(HalfFloats value) {
+#if defined(__AVX512F__)
+  return (Doubles)_mm512_cvtps_pd((__m256)value);
+#elif defined(__AVX2__)
+  return (Doubles)_mm256_cvtps_pd((__m128)value);
+#else
+  return __builtin_convertvector(value, Doubles);
+#endif
+}
+inline Doubles largerOf(Doubles a, Doubles b) {
+#if defined(__AVX512F__)
+  return (Doubles)_mm512_max_pd((__m512d)a, (__m512d)b);
+#elif defined(__AVX2__)
+  return (Doubles)_mm256_max_pd((__m256d)a, (__m256d)b);
+#elif defined(__x86_64__)
+  return (Doubles)_mm_max_pd((__m128d)a, (__m128d)b);
+#else
+  return larger(a, b);
+#endif
+}
 
 struct Lanes {
-  double maxError[laneCount] = {}, sumError[laneCount] = {}, sumSquareA[laneCount] = {}, sumSquareB[laneCount] = {},
-         sumSquareError[laneCount] = {}, dot[laneCount] = {};
-  uint64_t nans[laneCount] = {};
+  Doubles maxError[vectorCount] = {}, sumError[vectorCount] = {}, sumSquareA[vectorCount] = {},
+          sumSquareB[vectorCount] = {}, sumSquareError[vectorCount] = {}, dot[vectorCount] = {};
+  HalfInts nans = {};  // counted downwards
 
-  void add(size_t lane, float a, float b) {
-    const bool isNan = a != a || b != b;
-    // Equal values cover equal infinities, whose difference would be NaN.
-    const bool infinite = a == b && __builtin_fabsf(a) > 0x1.fffffep127f;
-    const bool out = isNan || infinite;
-    const double x = out ? 0.0 : static_cast<double>(a), y = out ? 0.0 : static_cast<double>(b);
-    const double error = __builtin_fabs(x - y);
-    nans[lane] += isNan;
-    maxError[lane] = error > maxError[lane] ? error : maxError[lane];
-    sumError[lane] += error;
-    sumSquareA[lane] += x * x;
-    sumSquareB[lane] += y * y;
-    sumSquareError[lane] += error * error;
-    dot[lane] += x * y;
+  // Pairs that are left out of the sums become zeros.
+  void add(size_t which, HalfFloats a, HalfFloats b) {
+    const HalfInts magnitude = (HalfInts)a & 0x7fffffff;
+    const HalfInts isInfinite = magnitude >= 0x7f800000;  // or NaN
+    const HalfInts isNan = (a != a) | (b != b);
+    // Equal infinities: their difference would be NaN.
+    const HalfInts out = isNan | (isInfinite & (a == b));
+    nans += isNan;
+    const Doubles x = widen((HalfFloats)((HalfInts)a & ~out));
+    const Doubles y = widen((HalfFloats)((HalfInts)b & ~out));
+    const Doubles error = magnitudeOf(x - y);
+    maxError[which] = largerOf(maxError[which], error);
+    sumError[which] += error;
+    sumSquareA[which] += x * x;
+    sumSquareB[which] += y * y;
+    sumSquareError[which] += error * error;
+    dot[which] += x * y;
   }
 };
 
 void compare(const UnalignedFloat* a, const UnalignedFloat* b, size_t count, Comparison* sums) {
   Lanes lanes;
-  size_t i = 0;
-  for (; i + laneCount <= count; i += laneCount)
-    for (size_t lane = 0; lane < laneCount; lane++) lanes.add(lane, a[i + lane], b[i + lane]);
-  for (size_t lane = 0; i + lane < count; lane++) lanes.add(lane, a[i + lane], b[i + lane]);
-  uint64_t nans = 0;
-  for (size_t lane = 0; lane < laneCount; lane++) {
-    sums->maxError = lanes.maxError[lane] > sums->maxError ? lanes.maxError[lane] : sums->maxError;
-    sums->sumError += lanes.sumError[lane];
-    sums->sumSquareA += lanes.sumSquareA[lane];
-    sums->sumSquareB += lanes.sumSquareB[lane];
-    sums->sumSquareError += lanes.sumSquareError[lane];
-    sums->dot += lanes.dot[lane];
-    nans += lanes.nans[lane];
+  float rest[2][sumLanes] = {};  // zeros add nothing
+  for (size_t i = 0; i < count; i += sumLanes) {
+    const UnalignedFloat *x = a + i, *y = b + i;
+    if (count - i < sumLanes) {
+      for (size_t lane = 0; lane < count - i; lane++) {
+        rest[0][lane] = x[lane];
+        rest[1][lane] = y[lane];
+      }
+      x = rest[0];
+      y = rest[1];
+    }
+    for (size_t which = 0; which < vectorCount; which++)
+      lanes.add(which, load<HalfFloats>(x + which * doubleLanes), load<HalfFloats>(y + which * doubleLanes));
   }
+  for (size_t lane = 0; lane < sumLanes; lane++) {
+    const size_t which = lane / doubleLanes, at = lane % doubleLanes;
+    const double error = lanes.maxError[which][at];
+    sums->maxError = error > sums->maxError ? error : sums->maxError;
+    sums->sumError += lanes.sumError[which][at];
+    sums->sumSquareA += lanes.sumSquareA[which][at];
+    sums->sumSquareB += lanes.sumSquareB[which][at];
+    sums->sumSquareError += lanes.sumSquareError[which][at];
+    sums->dot += lanes.dot[which][at];
+  }
+  uint64_t nans = 0;
+  for (size_t lane = 0; lane < doubleLanes; lane++) nans += static_cast<uint64_t>(-lanes.nans[lane]);
   sums->nanCount += nans;
   sums->count += count - nans;
 }

@@ -22,7 +22,7 @@ struct QuantizationError {
 };
 
 struct CompareKernels {
-  // Adds what the pairs contribute to *sums. The order of additions depends on `count` alone.
+  // Adds what the pairs, fewer than 2³⁰, contribute to *sums. The order of additions depends on `count` alone.
   void (*compare)(const UnalignedFloat* a, const UnalignedFloat* b, size_t count, Comparison* sums);
   // Adds what quantization's error needs, the difference in float32, over rows of x that lie `stride` elements apart
   // and rows of `restored` that follow each other. x that is not finite saturates, so that its error says nothing: left

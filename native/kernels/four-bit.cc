@@ -2,6 +2,7 @@
 #include "kernels/four-bit.h"
 
 #include "kernels/table.h"
+#include "kernels/transpose-block.h"
 
 namespace pare::PARE_LEVEL {
 namespace {
@@ -84,7 +85,16 @@ size_t packMatMulNBits(const UnalignedFloat* in, size_t rowCount, size_t stride,
   }
   for (size_t i = (rowCount + 1) / 2; i < blockSize / 2; i++)
     for (size_t c = 0; c < columnCount; c++) tile.bytes[i][c] = 0;
-  for (size_t c = 0; c < columnCount; c++)
+  size_t transposed = 0;
+  if (blockSize / 2 % blockBytes == 0)
+    for (; transposed + blockBytes <= columnCount; transposed += blockBytes)
+      for (size_t i = 0; i < blockSize / 2; i += blockBytes) {
+        Block<uint8_t> block;
+        block.load(&tile.bytes[i][transposed], tileColumns);
+        block.transpose();
+        block.store(data + transposed * dataStride + i, dataStride);
+      }
+  for (size_t c = transposed; c < columnCount; c++)
     for (size_t i = 0; i < blockSize / 2; i++) data[c * dataStride + i] = tile.bytes[i][c];
   return nans;
 }
@@ -117,55 +127,61 @@ void unpackBnb4(const uint8_t* data, size_t count, float absmax, float* out) {
   if (count % 2) out[count - 1] = scaled[data[count / 2] >> 4];
 }
 
-// Codes of values already divided by their block's magnitude, a byte each. One pivot after the other over many values,
-// so that the loops are a vector's; counts are as wide as the floats, for the same reason.
-constexpr size_t codeCount = 64;
-
-inline void codeNf4(const float* values, uint32_t* codes) {
-  for (size_t i = 0; i < codeCount; i++) codes[i] = 0;
-  for (const float pivot : nf4Pivots)
-    for (size_t i = 0; i < codeCount; i++) codes[i] += values[i] > pivot;
+// Comparisons give −1 where they hold: their sum is minus the rank among the pivots.
+inline Ints codeNf4(Floats value) {
+  Ints rank{};
+  for (const float pivot : nf4Pivots) rank -= value > pivot;
+  return rank;
 }
 
-inline void codeFp4(const float* values, uint32_t* codes) {
-  for (size_t i = 0; i < codeCount; i++) codes[i] = 0;
-  for (const float pivot : fp4Pivots)
-    for (size_t i = 0; i < codeCount; i++) codes[i] += __builtin_fabsf(values[i]) > pivot;
-  // Codes in the order of their values are 0 1 6 7 4 5 2 3.
-  for (size_t i = 0; i < codeCount; i++) {
-    const uint32_t rank = codes[i];
-    codes[i] = (rank & 3u) | (((rank >> 1) ^ (rank >> 2)) & 1u) << 2 | (values[i] < 0.0f ? 8u : 0u);
+inline Ints codeFp4(Floats value) {
+  const Floats magnitude = (Floats)((Ints)value & 0x7fffffff);
+  Ints rank{};
+  for (const float pivot : fp4Pivots) rank -= magnitude > pivot;
+  // Codes in the order of their values are 0 1 6 7 4 5 2 3; the sign of a value below zero is 8.
+  return (rank & 3) | (((rank >> 1) ^ (rank >> 2)) & 1) << 2 | ((value < 0.0f) & 8);
+}
+
+constexpr size_t batch = 64;
+
+// Two codes a byte, high nibble first.
+template <Ints code(Floats)>
+inline void packCodes(const float* values, float reciprocal, uint8_t* out) {
+  uint8_t codes[batch];
+  for (size_t i = 0; i < batch; i += laneCount) {
+    const Floats value = load<Floats>(values + i);
+    storeBytes(codes + i, code((Floats)((Ints)(value * reciprocal) & (value == value))));
   }
+  for (size_t i = 0; i < batch / 2; i++) out[i] = static_cast<uint8_t>(codes[2 * i] << 4 | codes[2 * i + 1]);
 }
 
-template <void encode(const float*, uint32_t*)>
+template <Ints code(Floats)>
 size_t packBnb4(const float* in, size_t count, uint8_t* out, UnalignedFloat* absmax) {
-  // Patterns of magnitudes are ordered as integers.
-  uint32_t largestBits = 0;
-  for (size_t i = 0; i < count; i++) {
-    const uint32_t bits = __builtin_bit_cast(uint32_t, in[i]) & 0x7fffffffu;
-    const uint32_t finite = bits < 0x7f800000u ? bits : 0;
-    largestBits = finite > largestBits ? finite : largestBits;
-  }
-  const float magnitude = __builtin_bit_cast(float, largestBits);
+  // Patterns of magnitudes are ordered as integers. What is missing in the last batch counts as zero.
+  Ints largestBits{}, nans{};
+  float rest[batch] = {};
+  const size_t whole = count / batch * batch;
+  __builtin_memcpy(rest, in + whole, (count - whole) * sizeof(float));
+  const auto take = [&](Floats value) {
+    const Ints bits = (Ints)value & 0x7fffffff;
+    largestBits = larger(largestBits, bits & (bits < 0x7f800000));
+    nans += value != value;
+  };
+  for (size_t i = 0; i < whole; i += laneCount) take(load<Floats>(in + i));
+  for (size_t i = 0; whole < count && i < batch; i += laneCount) take(load<Floats>(rest + i));
+  const float magnitude = __builtin_bit_cast(float, static_cast<int32_t>(largestOf(largestBits)));
   *absmax = magnitude;
   const float reciprocal = magnitude != 0.0f ? 1.0f / magnitude : 0.0f;
-  uint32_t nans = 0;
-  float values[codeCount];
-  uint32_t codes[codeCount];
-  for (size_t begin = 0; begin < count; begin += codeCount) {
-    const size_t length = count - begin < codeCount ? count - begin : codeCount;
-    for (size_t i = 0; i < length; i++) {
-      const float value = in[begin + i];
-      nans += value != value;
-      values[i] = value == value ? value * reciprocal : 0.0f;
-    }
-    for (size_t i = length; i < codeCount; i++) values[i] = 0.0f;
-    encode(values, codes);
-    for (size_t i = 0; i < (length + 1) / 2; i++)
-      out[begin / 2 + i] = static_cast<uint8_t>(codes[2 * i] << 4 | codes[2 * i + 1]);
+  for (size_t i = 0; i < whole; i += batch) packCodes<code>(in + i, reciprocal, out + i / 2);
+  if (whole < count) {
+    uint8_t bytes[batch / 2];
+    packCodes<code>(rest, reciprocal, bytes);
+    // The other half of an odd last byte is the code of zero, whatever the reciprocal.
+    if (uint8_t& last = bytes[(count - whole) / 2]; count % 2)
+      last = static_cast<uint8_t>((last & 0xf0) | code(Floats{})[0]);
+    __builtin_memcpy(out + whole / 2, bytes, (count - whole + 1) / 2);
   }
-  return nans;
+  return countOf(nans);
 }
 
 }  // namespace

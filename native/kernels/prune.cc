@@ -2,9 +2,7 @@
 #include "kernels/prune.h"
 
 #include "kernels/table.h"
-#if defined(__AVX512F__)
-#include <immintrin.h>
-#endif
+#include "kernels/vector.h"
 
 namespace pare::PARE_LEVEL {
 namespace {
@@ -41,25 +39,39 @@ void histogram(const UnalignedFloat* in, size_t count, unsigned shift, unsigned 
     countInto(in, count, shift, buckets, [=](uint32_t pattern) { return pattern >> prefixShift == prefix; });
 }
 
-size_t collect(const UnalignedFloat* in, size_t count, unsigned prefixShift, uint32_t prefix, uint32_t* out) {
+size_t collect(const UnalignedFloat* in, size_t count, uint32_t low, uint32_t high, uint32_t* out, uint64_t* below) {
+  // Patterns have 31 bits: both comparisons may be signed.
+  const auto least = static_cast<int32_t>(low), most = static_cast<int32_t>(high);
   size_t found = 0, i = 0;
+  Ints smaller{}, inside{};  // counted downwards
+  for (; i + laneCount <= count; i += laneCount) {
+    const Ints patterns = load<Ints>(in + i) & static_cast<int32_t>(magnitudeBits);
+    const Ints isSmaller = patterns < least, isInside = ~isSmaller & (patterns <= most);
+    smaller += isSmaller;
+    if (!out) {
+      inside += isInside;
+      continue;
+    }
 #if defined(__AVX512F__)
-  const __m512i wanted = _mm512_set1_epi32(static_cast<int>(prefix));
-  const __m512i magnitude = _mm512_set1_epi32(static_cast<int>(magnitudeBits));
-  const __m128i shift = _mm_cvtsi32_si128(static_cast<int>(prefixShift));
-  for (; i + 16 <= count; i += 16) {
-    const __m512i patterns = _mm512_and_si512(_mm512_loadu_si512(in + i), magnitude);
-    const __mmask16 equal = _mm512_cmpeq_epi32_mask(_mm512_srl_epi32(patterns, shift), wanted);
     // Compressing in a register and storing all of it is faster everywhere than compressing to memory.
-    _mm512_storeu_si512(out + found, _mm512_maskz_compress_epi32(equal, patterns));
-    found += static_cast<size_t>(__builtin_popcount(equal));
-  }
+    const __mmask16 mask = _mm512_movepi32_mask((__m512i)isInside);
+    _mm512_storeu_si512(out + found, _mm512_maskz_compress_epi32(mask, (__m512i)patterns));
+    found += static_cast<size_t>(__builtin_popcount(mask));
+#else
+    // Always written, kept only if it counts: a branch would be mispredicted.
+    for (size_t lane = 0; lane < laneCount; lane++) {
+      out[found] = static_cast<uint32_t>(patterns[lane]);
+      found += static_cast<size_t>(-isInside[lane]);
+    }
 #endif
-  // Always written, kept only if it counts: a branch would be mispredicted.
+  }
+  *below += countOf(smaller);
+  if (!out) found = countOf(inside);
   for (; i < count; i++) {
     const uint32_t pattern = patternOf(in[i]);
-    out[found] = pattern;
-    found += pattern >> prefixShift == prefix;
+    *below += pattern < low;
+    if (out) out[found] = pattern;
+    found += pattern >= low && pattern <= high;
   }
   return found;
 }
@@ -70,24 +82,31 @@ size_t countEqual(const UnalignedFloat* in, size_t count, uint32_t pattern) {
   return found;
 }
 
+template <bool masked>
+size_t pruneTo(const UnalignedFloat* in, const UnalignedFloat* scores, UnalignedFloat* out, uint8_t* mask, size_t count,
+               int32_t limit) {
+  Ints kept{};  // counted downwards
+  size_t i = 0;
+  for (; i + laneCount <= count; i += laneCount) {
+    const Ints keep = (load<Ints>(scores + i) & static_cast<int32_t>(magnitudeBits)) > limit;
+    kept += keep;
+    store(out + i, load<Ints>(in + i) & keep);
+    if (masked) storeMask(mask + i, keep);
+  }
+  uint32_t keptCount = countOf(kept);
+  for (; i < count; i++) {
+    const bool keep = static_cast<int32_t>(patternOf(scores[i])) > limit;
+    keptCount += keep;
+    out[i] = keep ? in[i] : 0.0f;
+    if (masked) mask[i] = keep;
+  }
+  return count - keptCount;
+}
+
 size_t prune(const UnalignedFloat* in, const UnalignedFloat* scores, UnalignedFloat* out, uint8_t* mask, size_t count,
              int32_t limit) {
-  uint32_t kept = 0;
-  if (mask) {
-    for (size_t i = 0; i < count; i++) {
-      const bool keep = static_cast<int32_t>(patternOf(scores[i])) > limit;
-      kept += keep;
-      out[i] = keep ? in[i] : 0.0f;
-      mask[i] = keep;
-    }
-  } else {
-    for (size_t i = 0; i < count; i++) {
-      const bool keep = static_cast<int32_t>(patternOf(scores[i])) > limit;
-      kept += keep;
-      out[i] = keep ? in[i] : 0.0f;
-    }
-  }
-  return count - kept;
+  return mask ? pruneTo<true>(in, scores, out, mask, count, limit)
+              : pruneTo<false>(in, scores, out, nullptr, count, limit);
 }
 
 // ---- n of every m ----
@@ -109,48 +128,27 @@ inline void pruneGroup(const UnalignedFloat* in, UnalignedFloat* out, uint8_t* m
   }
 }
 
-#if defined(__AVX512F__)
-constexpr size_t vectorBytes = 64;
-#elif defined(__AVX2__)
-constexpr size_t vectorBytes = 32;
-#else
-constexpr size_t vectorBytes = 16;
-#endif
-constexpr size_t laneCount = vectorBytes / 4;
-typedef int32_t Vector __attribute__((vector_size(vectorBytes)));
-typedef int32_t UnalignedVector __attribute__((vector_size(vectorBytes), aligned(1), may_alias));
-typedef int8_t Bytes __attribute__((vector_size(laneCount)));
-typedef int8_t UnalignedBytes __attribute__((vector_size(laneCount), aligned(1), may_alias));
-
-// Lanes rotated by `by` within each four, and −1 where the lane that arrives has the lower index: there an equal
-// pattern beats this one, so it is compared with the pattern less one.
-struct Rotation {
-  Vector lanes, earlier;
-};
-constexpr Rotation rotation(int by) {
-  Rotation result{};
-  for (int i = 0; i < static_cast<int>(laneCount); i++) {
-    result.lanes[i] = i / 4 * 4 + (i + by) % 4;
-    result.earlier[i] = i % 4 + by >= 4 ? -1 : 0;
-  }
-  return result;
+// −1 where the element that stands `by` further in each group of four, cyclically, is larger, or as large and earlier:
+// an equal earlier one is larger than the pattern less one.
+template <int by, int... lanes>
+inline Ints isBeatenBy(Ints pattern, Lanes<lanes...>) {
+  const Ints other = __builtin_shufflevector(pattern, pattern, (lanes / 4 * 4 + (lanes + by) % 4)...);
+  const Ints earlier = {(lanes % 4 + by >= 4 ? -1 : 0)...};
+  return other > pattern + earlier;
 }
 
 // Groups of four, whole ones: the four sit in one 128-bit lane.
 void pruneFours(const UnalignedFloat* in, UnalignedFloat* out, uint8_t* mask, size_t count, size_t n) {
-  const Rotation one = rotation(1), two = rotation(2), three = rotation(3);
-  const Vector limit = Vector{} - static_cast<int32_t>(n);
+  constexpr LaneNumbers<laneCount> lanes;
+  const Ints limit = Ints{} - static_cast<int32_t>(n);
   size_t i = 0;
   for (; i + laneCount <= count; i += laneCount) {
-    const Vector bits = *reinterpret_cast<const UnalignedVector*>(in + i);
-    const Vector pattern = bits & static_cast<int32_t>(magnitudeBits);
-    // Comparisons give −1 where they hold.
-    const Vector beaten = (__builtin_shuffle(pattern, one.lanes) > pattern + one.earlier) +
-                          (__builtin_shuffle(pattern, two.lanes) > pattern + two.earlier) +
-                          (__builtin_shuffle(pattern, three.lanes) > pattern + three.earlier);
-    const Vector keep = beaten > limit;
-    *reinterpret_cast<UnalignedVector*>(out + i) = bits & keep;
-    if (mask) *reinterpret_cast<UnalignedBytes*>(mask + i) = __builtin_convertvector(keep, Bytes) & 1;
+    const Ints bits = load<Ints>(in + i);
+    const Ints pattern = bits & static_cast<int32_t>(magnitudeBits);
+    const Ints beaten = isBeatenBy<1>(pattern, lanes) + isBeatenBy<2>(pattern, lanes) + isBeatenBy<3>(pattern, lanes);
+    const Ints keep = beaten > limit;
+    store(out + i, bits & keep);
+    if (mask) storeMask(mask + i, keep);
   }
   for (; i < count; i += 4) pruneGroup(in + i, out + i, mask ? mask + i : nullptr, 4, n);
 }
@@ -170,34 +168,45 @@ void pruneGroups(const UnalignedFloat* in, UnalignedFloat* out, uint8_t* mask, s
   }
 }
 
-void pruneGroupColumns(const UnalignedFloat* in, UnalignedFloat* out, uint8_t* mask, size_t rowCount, size_t stride,
-                       size_t columnCount, size_t n, size_t m) {
-  constexpr size_t tile = 64;
-  float values[PruneKernels::largestGroup][tile];
-  int32_t ranks[tile];
-  for (size_t first = 0; first < rowCount; first += m) {
-    const size_t rows = rowCount - first < m ? rowCount - first : m;
-    for (size_t column = 0; column < columnCount; column += tile) {
-      const size_t columns = columnCount - column < tile ? columnCount - column : tile;
-      const size_t corner = first * stride + column;
-      for (size_t row = 0; row < rows; row++)
-        for (size_t c = 0; c < columns; c++) values[row][c] = in[corner + row * stride + c];
-      for (size_t row = 0; row < rows; row++) {
-        for (size_t c = 0; c < columns; c++) ranks[c] = 0;
-        for (size_t other = 0; other < rows; other++) {
-          const int32_t earlier = other < row ? 1 : 0;
-          for (size_t c = 0; c < columns; c++)
-            ranks[c] += static_cast<int32_t>(patternOf(values[other][c])) >
-                        static_cast<int32_t>(patternOf(values[row][c])) - earlier;
-        }
-        const size_t begin = corner + row * stride;
-        for (size_t c = 0; c < columns; c++)
-          out[begin + c] = ranks[c] < static_cast<int32_t>(n) ? values[row][c] : 0.0f;
-        if (mask)
-          for (size_t c = 0; c < columns; c++) mask[begin + c] = ranks[c] < static_cast<int32_t>(n);
-      }
+// The columns of one group of rows, as many as a vector has lanes (the last fewer).
+void pruneColumnGroup(const UnalignedFloat* in, UnalignedFloat* out, uint8_t* mask, size_t rows, size_t stride,
+                      size_t columns, size_t n) {
+  Ints bits[PruneKernels::largestGroup], patterns[PruneKernels::largestGroup];
+  for (size_t row = 0; row < rows; row++) {
+    if (columns == laneCount) {
+      bits[row] = load<Ints>(in + row * stride);
+    } else {
+      bits[row] = Ints{};
+      __builtin_memcpy(&bits[row], in + row * stride, columns * sizeof(float));
+    }
+    patterns[row] = bits[row] & static_cast<int32_t>(magnitudeBits);
+  }
+  const Ints limit = Ints{} - static_cast<int32_t>(n);
+  for (size_t row = 0; row < rows; row++) {
+    Ints beaten{};
+    const Ints orEqual = patterns[row] - 1;
+    for (size_t other = 0; other < row; other++) beaten += patterns[other] > orEqual;
+    for (size_t other = row + 1; other < rows; other++) beaten += patterns[other] > patterns[row];
+    const Ints keep = beaten > limit, kept = bits[row] & keep;
+    if (columns == laneCount) {
+      store(out + row * stride, kept);
+      if (mask) storeMask(mask + row * stride, keep);
+    } else {
+      __builtin_memcpy(out + row * stride, &kept, columns * sizeof(float));
+      for (size_t column = 0; mask && column < columns; column++)
+        mask[row * stride + column] = static_cast<uint8_t>(keep[column] & 1);
     }
   }
+}
+
+void pruneGroupColumns(const UnalignedFloat* in, UnalignedFloat* out, uint8_t* mask, size_t rowCount, size_t stride,
+                       size_t columnCount, size_t n, size_t m) {
+  for (size_t row = 0; row < rowCount; row += m)
+    for (size_t column = 0; column < columnCount; column += laneCount) {
+      const size_t at = row * stride + column;
+      pruneColumnGroup(in + at, out + at, mask ? mask + at : nullptr, rowCount - row < m ? rowCount - row : m, stride,
+                       columnCount - column < laneCount ? columnCount - column : laneCount, n);
+    }
 }
 
 }  // namespace

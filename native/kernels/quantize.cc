@@ -52,12 +52,8 @@ inline Extremes extremesOf(const UnalignedFloat* in, size_t count) {
       take(i, 0);
       i += laneCount;
     }
-    const Ints bothLargest = larger(largest[0], largest[1]);
-    const Words bothLowest = larger(lowest[0], lowest[1]);
-    for (size_t lane = 0; lane < laneCount; lane++) {
-      result.largest = bothLargest[lane] > result.largest ? bothLargest[lane] : result.largest;
-      result.lowest = bothLowest[lane] > result.lowest ? bothLowest[lane] : result.lowest;
-    }
+    result.largest = largestOf(larger(largest[0], largest[1]));
+    result.lowest = largestOf(larger(lowest[0], lowest[1]));
   }
   for (; i < count; i++) result.take(bitsOf(in[i]));
   return result;
@@ -100,7 +96,7 @@ constexpr bool hasFusedMultiply = true;
 #else
 constexpr bool hasFusedMultiply = false;
 #endif
-// Scales for which no step of divideExactly over- or underflows where it matters.
+// Below and above, a step of divideExactly could over- or underflow where it matters.
 constexpr float smallestQuickScale = 0x1p-100f, largestQuickScale = 0x1p100f;
 
 // value / scale, correctly rounded, without a division, whose throughput is a tenth of a product's: `reciprocal` is
@@ -158,6 +154,7 @@ size_t quantizeRuns(const UnalignedFloat* in, void* out, size_t runLength, size_
   return nans;
 }
 
+// Here the division stays: a reciprocal a column costs as much.
 template <class Integer>
 size_t quantizeColumns(const UnalignedFloat* in, void* out, size_t count, const float* scales,
                        const int32_t* zeroPoints, int32_t low, int32_t high) {
@@ -171,6 +168,38 @@ size_t quantizeColumns(const UnalignedFloat* in, void* out, size_t count, const 
         static_cast<Integer>(roundToGrid(value, scales[i], lowest, highest) + static_cast<uint32_t>(zeroPoints[i]));
   }
   return nans;
+}
+
+// The smallest normal float32: below it numpy's rules take a scale for zero.
+constexpr double smallestScale = 0x1p-126;
+
+template <bool symmetric, bool blocked>
+void findGridsBy(const float* low, const float* high, size_t count, GridRule rule, float* scales, int32_t* zeroPoints) {
+  const double steps = static_cast<double>(rule.high) - rule.low;
+  const auto middle = static_cast<int32_t>(__builtin_rint((rule.low + rule.high) / 2.0));
+  for (size_t i = 0; i < count; i++) {
+    const float extreme = -low[i] > high[i] ? -low[i] : high[i];
+    const float least = symmetric ? -extreme : low[i], most = symmetric ? extreme : high[i];
+    double width = static_cast<double>(most) - static_cast<double>(least);
+    const float narrow = most - least;
+    if (blocked) width = narrow < __builtin_inff() ? static_cast<double>(narrow) : width;
+    double scale = width / steps;
+    if (blocked) scale = static_cast<double>(static_cast<float>(scale));
+    const bool vanishes = scale < smallestScale;
+    const double divisor = vanishes ? 1.0 : scale;
+    double zeroPoint = __builtin_rint(rule.low - static_cast<double>(least) / divisor);
+    zeroPoint = zeroPoint > rule.low ? zeroPoint : rule.low;
+    zeroPoint = zeroPoint < rule.high ? zeroPoint : rule.high;
+    scales[i] = static_cast<float>(divisor);
+    zeroPoints[i] = vanishes && !(symmetric && blocked) ? 0 : symmetric ? middle : static_cast<int32_t>(zeroPoint);
+  }
+}
+
+void findGrids(const float* low, const float* high, size_t count, GridRule rule, float* scales, int32_t* zeroPoints) {
+  const auto find = rule.symmetric ? rule.blocked ? findGridsBy<true, true> : findGridsBy<true, false>
+                    : rule.blocked ? findGridsBy<false, true>
+                                   : findGridsBy<false, false>;
+  find(low, high, count, rule, scales, zeroPoints);
 }
 
 template <class Integer>
@@ -225,6 +254,7 @@ extern const QuantizeKernels quantizeKernels;
 const QuantizeKernels quantizeKernels{
     .rangeRuns = rangeRuns,
     .columnRanges = columnRanges,
+    .findGrids = findGrids,
     .int8 = storage<int8_t, uint8_t>,
     .uint8 = storage<uint8_t, uint8_t>,
     .int16 = storage<int16_t, uint16_t>,

@@ -14,12 +14,24 @@
 
 namespace pare {
 
+// How a range becomes a scale and a zero point: the integers that its ends go to, around zero or not, and whether the
+// rule is that of blocks (see findGrids).
+struct GridRule {
+  int32_t low, high;
+  bool symmetric, blocked;
+};
+
 struct QuantizeKernels {
   // Widens [low[r], high[r]], which hold zero already, by the finite values of run r.
   void (*rangeRuns)(const UnalignedFloat* in, size_t runLength, size_t runCount, float* low, float* high);
   // The same for each column of a matrix whose rows lie `stride` elements apart.
   void (*columnRanges)(const UnalignedFloat* in, size_t rowCount, size_t stride, size_t columnCount, float* low,
                        float* high);
+
+  // Scale and zero point of each range by onnxruntime.quantization's rules: compute_scale_zp in double precision, and
+  // for blocks compute_scale_zp_blocked, which subtracts in float32 and goes on with the rounded scale.
+  void (*findGrids)(const float* low, const float* high, size_t count, GridRule rule, float* scales,
+                    int32_t* zeroPoints);
 
   // What each storage type has; `count` and runLength · runCount stay below 2³². Quantizing returns the number of NaNs.
   struct Storage {

@@ -21,10 +21,15 @@ void histogram(const UnalignedFloat* in, size_t count, unsigned shift, unsigned 
     if (patternOf(in[i]) >> prefixShift == prefix) buckets[(patternOf(in[i]) >> shift) % PruneKernels::bucketCount]++;
 }
 
-size_t collect(const UnalignedFloat* in, size_t count, unsigned prefixShift, uint32_t prefix, uint32_t* out) {
+size_t collect(const UnalignedFloat* in, size_t count, uint32_t low, uint32_t high, uint32_t* out, uint64_t* below) {
   size_t found = 0;
-  for (size_t i = 0; i < count; i++)
-    if (patternOf(in[i]) >> prefixShift == prefix) out[found++] = patternOf(in[i]);
+  for (size_t i = 0; i < count; i++) {
+    const uint32_t pattern = patternOf(in[i]);
+    if (pattern < low) ++*below;
+    if (pattern < low || pattern > high) continue;
+    if (out) out[found] = pattern;
+    found++;
+  }
   return found;
 }
 

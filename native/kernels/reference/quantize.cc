@@ -25,6 +25,28 @@ void columnRanges(const UnalignedFloat* in, size_t rowCount, size_t stride, size
     for (size_t i = 0; i < columnCount; i++) range(in + row * stride + i, 1, low + i, high + i);
 }
 
+// In numpy's order of operations and precisions.
+void findGrids(const float* low, const float* high, size_t count, GridRule rule, float* scales, int32_t* zeroPoints) {
+  for (size_t i = 0; i < count; i++) {
+    float least = low[i], most = high[i];
+    if (rule.symmetric) {
+      most = std::max(-least, most);
+      least = -most;
+    }
+    double width = static_cast<double>(most) - static_cast<double>(least);
+    if (rule.blocked && std::isfinite(most - least)) width = most - least;
+    double scale = width / (static_cast<double>(rule.high) - rule.low);
+    if (rule.blocked) scale = static_cast<float>(scale);
+    const bool vanishes = scale < 0x1p-126;  // the smallest normal float32
+    scales[i] = vanishes ? 1.0f : static_cast<float>(scale);
+    if (rule.symmetric)
+      zeroPoints[i] = vanishes && !rule.blocked ? 0 : static_cast<int32_t>(std::rint((rule.low + rule.high) / 2.0));
+    else
+      zeroPoints[i] =
+          vanishes ? 0 : std::clamp(static_cast<int32_t>(std::rint(rule.low - least / scale)), rule.low, rule.high);
+  }
+}
+
 int32_t quantizeOne(float value, float scale, int32_t zeroPoint, int32_t low, int32_t high) {
   if (std::isnan(value)) return zeroPoint;
   const float rounded = std::rint(value / scale) + static_cast<float>(zeroPoint);
@@ -96,6 +118,7 @@ extern const QuantizeKernels quantizeKernels;
 const QuantizeKernels quantizeKernels{
     .rangeRuns = rangeRuns,
     .columnRanges = columnRanges,
+    .findGrids = findGrids,
     .int8 = storage<int8_t>,
     .uint8 = storage<uint8_t>,
     .int16 = storage<int16_t>,
