@@ -3,10 +3,13 @@ import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   chownSync,
+  closeSync,
+  ftruncateSync,
   linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -14,6 +17,7 @@ import {
   statSync,
   symlinkSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -278,6 +282,20 @@ describe("external data", () => {
   test("refuses a model that is given as bytes", async () => {
     await entry({});
     await expectRejection(load(readFileSync(path)), "PARE_FILE", /has no folder: load it by its path/);
+  });
+
+  test("a data file past 4 GiB, more than one buffer can hold, is opened part by part", async () => {
+    const offset = 5 * 2 ** 30 + 64;
+    await entry({ offset: String(offset) });
+    const descriptor = openSync(`${path}_data`, "r+");
+    ftruncateSync(descriptor, offset + 5000); // sparse: only what is written takes room
+    writeSync(descriptor, Uint8Array.of(1, 2, 3), 0, 3, offset);
+    closeSync(descriptor);
+    for (const mmap of [true, false]) {
+      const { bytes } = (await load(path, { mmap })).graph.weight("large")!;
+      expect(Array.from(bytes.subarray(0, 4))).toEqual([1, 2, 3, 0]);
+    }
+    await expectRejection(load(`${path}_data`), "PARE_FILE", /5,368,714,184 bytes; one ONNX file can have 2 GB/);
   });
 
   test("a cache that links to model and data, side by side, is read", async () => {

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <fstream>
+#include <string>
+#include <utility>
 
 namespace pare {
 namespace {
@@ -54,6 +56,29 @@ TEST(Blob, MapsFilesPrivately) {
   EXPECT_EQ(error, ENOENT);
   EXPECT_FALSE(Blob::mapFile("/tmp", error));
   EXPECT_EQ(error, EISDIR);
+}
+
+TEST(Blob, MapsPartsOfFilesAtAnyOffset) {
+  char path[] = "/tmp/pare-blob-XXXXXX";
+  const int descriptor = mkstemp(path);
+  ASSERT_GE(descriptor, 0);
+  // Sparse: only the last bytes take room.
+  const size_t fileLength = (size_t{5} << 30) + 10;
+  ASSERT_EQ(pwrite(descriptor, "abc", 3, static_cast<off_t>(fileLength - 3)), 3);
+  close(descriptor);
+  int error = 0;
+  for (const size_t byteLength : {size_t{3}, Blob::toTheEnd}) {
+    const auto blob = Blob::mapFile(path, error, fileLength - 3, byteLength);
+    ASSERT_TRUE(blob);
+    EXPECT_EQ(std::string(reinterpret_cast<const char*>(blob->data()), blob->byteLength()), "abc");
+  }
+  EXPECT_EQ(Blob::mapFile(path, error, fileLength)->byteLength(), 0u);
+  for (const auto& [offset, byteLength] :
+       {std::pair{fileLength - 3, size_t{4}}, {fileLength + 1, size_t{0}}, {size_t{1}, SIZE_MAX - 1}}) {
+    EXPECT_FALSE(Blob::mapFile(path, error, offset, byteLength));
+    EXPECT_EQ(error, EINVAL);
+  }
+  std::remove(path);
 }
 
 }  // namespace
