@@ -6,13 +6,15 @@ export type TypedArray = NodeJS.TypedArray;
 /** float32 values: a Float32Array, or their raw bytes at any offset. */
 export type Floats = Float32Array | Uint8Array;
 
-/** How a native call runs; with `async` it returns a promise of the same result. */
-export interface NativeCall {
-  threads?: number;
-  async?: boolean;
-  /** One element; the call stops soon after it becomes non-zero. */
-  cancel?: Int32Array;
-}
+/** How a native call runs: a number is that many threads, now. With `async` it returns a promise of the same result. */
+export type NativeCall =
+  | number
+  | {
+      threads?: number;
+      async?: boolean;
+      /** One element; the call stops soon after it becomes non-zero. */
+      cancel?: Int32Array;
+    };
 
 /** How a row-major tensor of outer × axis × inner elements shares scales: blockSize 0 gives one to each index of the axis
  * (axis 1: one to the tensor), else each block along the axis has its own, shaped outer × ceil(axis / blockSize) × inner. */

@@ -23,8 +23,7 @@ export function synchronous<Arguments extends unknown[], Result>(
 ): (...args: Arguments) => Result {
   return (...args) => {
     const { options, native, result } = describe(...args);
-    const threads = options?.threads;
-    return result(native(threads === undefined ? undefined : { threads }));
+    return result(native(options?.threads));
   };
 }
 

@@ -31,12 +31,9 @@ Bytes readBytes(Napi::Value value, const char* name) {
   if (length == 0 && napi_is_detached_arraybuffer(env, buffer, &detached) == napi_ok && detached)
     fail(env, "PARE_TYPE", std::string(name) + " lies on a detached buffer (transferred to another thread?)");
   const Napi::Object bufferObject(env, buffer);
-  for (const char* property : {"resizable", "growable"}) {
-    const Napi::Value flag = bufferObject.Get(property);
-    if (flag.IsBoolean() && flag.As<Napi::Boolean>().Value())
-      fail(env, "PARE_TYPE",
-           std::string(name) + " lies on a resizable buffer, whose memory may go away; copy it first");
-  }
+  const Napi::Value flag = bufferObject.Get(bufferObject.IsArrayBuffer() ? "resizable" : "growable");
+  if (flag.IsBoolean() && flag.As<Napi::Boolean>().Value())
+    fail(env, "PARE_TYPE", std::string(name) + " lies on a resizable buffer, whose memory may go away; copy it first");
   return bytes;
 }
 

@@ -10,7 +10,8 @@
 
 namespace pare::binding {
 
-// How a call wants to run; the last argument of every kernel: undefined, or { threads?, async?, cancel? }.
+// How a call wants to run; the last argument of every kernel: undefined, a number of
+// threads, or { threads?, async?, cancel? }.
 struct CallOptions {
   unsigned threads = ThreadPool::defaultThreads();
   bool async = false;

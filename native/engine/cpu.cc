@@ -79,14 +79,23 @@ const Level levels[] = {
 };
 #endif
 
+// The kernels that can run here, slowest first; asked once, since CPUID takes a virtual machine tens of microseconds.
+const std::vector<const KernelTable*>& available() {
+  static const std::vector<const KernelTable*> tables = [] {
+    std::vector<const KernelTable*> found;
+    for (const Level& level : levels)
+      if (level.runsHere()) found.push_back(level.table);
+    return found;
+  }();
+  return tables;
+}
+
 struct Choice {
   std::atomic<const KernelTable*> table;
   std::string warning;
 
   Choice() {
-    const KernelTable* best = levels[0].table;
-    for (const Level& level : levels)
-      if (level.runsHere()) best = level.table;
+    const KernelTable* best = available().back();
     // Read once, before any worker runs: nothing in this process sets the environment.
     const char* wanted = std::getenv("PARE_ISA");
     if (wanted && *wanted) {
@@ -156,15 +165,14 @@ double containerQuota() {
 const KernelTable& kernels() { return *choice().table.load(std::memory_order_relaxed); }
 
 const KernelTable* findKernels(const std::string& name) {
-  for (const Level& level : levels)
-    if (level.table->level == name && level.runsHere()) return level.table;
+  for (const KernelTable* table : available())
+    if (table->level == name) return table;
   return nullptr;
 }
 
 std::vector<std::string> availableLevels() {
   std::vector<std::string> names;
-  for (const Level& level : levels)
-    if (level.runsHere()) names.emplace_back(level.table->level);
+  for (const KernelTable* table : available()) names.emplace_back(table->level);
   return names;
 }
 
