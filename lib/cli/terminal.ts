@@ -1,7 +1,7 @@
 /** The terminal that a command talks to: results, errors, progress, interruption. */
 import { SingleBar } from "cli-progress";
 import type { LongCall, Progress } from "../progress.js";
-import { style, wrap, type TextOptions } from "../report/table.js";
+import { shorten, style, wrap, type TextOptions } from "../report/table.js";
 
 /** What a command hands back: the same result for people and for tools. */
 export interface Result {
@@ -23,6 +23,7 @@ export type Context = LongCall & { signal: AbortSignal; onProgress: (progress: P
 
 const exitCodes: Partial<Record<NodeJS.Signals, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 const barDelayMs = 1000;
+const longestLabel = 32;
 
 export class Terminal {
   /** What the process should exit with when the command is done. */
@@ -32,6 +33,7 @@ export class Terminal {
   #bar: SingleBar | undefined;
   #startedAt = 0;
   #doing = "";
+  #part = { total: -1, done: 0, start: 0, from: 0 };
 
   constructor(
     private readonly stdout: NodeJS.WriteStream,
@@ -104,26 +106,37 @@ export class Terminal {
 
   /** Shows a bar once the work has taken more than a moment. */
   #progress({ done, total, what }: Progress): void {
+    const now = performance.now();
+    // Each part of the work (quantizing, saving) counts from its own beginning.
+    if (total !== this.#part.total || done < this.#part.done) this.#part = { total, done, start: now, from: done };
+    this.#part.done = done;
     if (what !== "") this.#doing = what;
-    const label = { what: this.#doing };
+    if (now - this.#startedAt < barDelayMs) return;
+    const { start, from } = this.#part;
+    const left = done > from ? seconds(((now - start) * (total - done)) / (done - from)) : "…";
+    const payload = { what: shorten(this.#doing, longestLabel, "middle"), left };
     if (!this.#bar) {
-      if (performance.now() - this.#startedAt < barDelayMs) return;
       this.#bar = new SingleBar({
         stream: this.stderr,
-        format: "{what} {bar} {percentage} %  {eta_formatted} left",
+        format: "{what} {bar} {percentage} %  {left} left",
         barCompleteChar: "█",
         barIncompleteChar: "░",
-        barsize: 30,
+        barsize: 24,
         hideCursor: true,
         clearOnComplete: true,
         gracefulExit: false,
-        etaBuffer: 50,
       });
-      this.#bar.start(total, done, label);
+      this.#bar.start(total, done, payload);
     }
     this.#bar.setTotal(total);
-    this.#bar.update(done, label);
+    this.#bar.update(done, payload);
   }
+}
+
+/** Whole seconds, with minutes where there are some: 1 min 20 s. */
+function seconds(milliseconds: number): string {
+  const all = Math.ceil(milliseconds / 1000);
+  return all < 60 ? `${all} s` : `${Math.floor(all / 60)} min ${all % 60} s`;
 }
 
 /** Width and colour of a stream: none where it is no terminal; NO_COLOR and FORCE_COLOR are respected. */
