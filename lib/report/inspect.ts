@@ -1,5 +1,6 @@
 /** What is in a model: its inputs and outputs, operators, weights, and where the bytes are. */
 import { inspect as nodeInspect } from "node:util";
+import { PareError } from "../errors.js";
 import type { Graph, Model, Node, Value } from "../model/index.js";
 import { formatBytes, formatCount, formatDims, formatPercent, formatPlural } from "./format.js";
 import { factsTable, printable, renderTable, style, type TextOptions } from "./table.js";
@@ -153,13 +154,16 @@ export class ModelSummary {
   }
 
   #nodeTable(nodes: readonly NodeSummary[], format: TextOptions): string {
-    return renderTable(
+    const shorter = aliases(this.found.inputs);
+    const shapeOf = ({ dims }: ValueSummary): string => (dims ? shorter.apply(formatDims(dims)) : "");
+    const table = renderTable(
       [
         { title: "#", align: "right" },
         { title: "op" },
         { title: "node", shorten: "middle", optional: 1 },
         { title: "inputs", shorten: "end" },
         { title: "outputs", shorten: "end" },
+        { title: "shape", shorten: "end" },
         { title: "in", shorten: "middle" },
       ],
       // Constants are listed among the weights.
@@ -170,11 +174,13 @@ export class ModelSummary {
           domain === "" ? op : `${domain}.${op}`,
           name,
           inputs.map((input) => (input === "" ? "–" : input)).join(", "),
-          outputs.map((output) => `${output.name}${output.dims ? ` ${formatDims(output.dims)}` : ""}`).join(", "),
+          outputs.map((output) => output.name).join(", "),
+          outputs.map(shapeOf).join(", "),
           graph ?? "",
         ]),
       format,
     );
+    return [table, ...(shorter.legend === "" ? [] : [style(shorter.legend, "dim", format.color)])].join("\n\n");
   }
 
   toJSON(): ModelFacts {
@@ -184,6 +190,19 @@ export class ModelSummary {
   [nodeInspect.custom](): string {
     return this.toString();
   }
+}
+
+/** Letters for the long symbols of the inputs' dimensions, which would fill every row of a table. */
+function aliases(inputs: readonly ValueSummary[]): { apply: (text: string) => string; legend: string } {
+  const symbols = new Set(inputs.flatMap(({ dims = [] }) => dims.filter((dim) => typeof dim === "string")));
+  const long = [...symbols].filter((symbol) => symbol.length > 8).slice(0, 26);
+  const letters = new Map(long.map((symbol, i) => [symbol, String.fromCharCode(65 + i)]));
+  // The longest first: one symbol may begin as another does.
+  const ordered = [...letters].sort(([a], [b]) => b.length - a.length);
+  return {
+    apply: (text) => ordered.reduce((result, [symbol, letter]) => result.replaceAll(symbol, letter), text),
+    legend: Array.from(letters, ([symbol, letter]) => `${letter} = ${printable(symbol)}`).join(", "),
+  };
 }
 
 export interface ModelFacts {
@@ -234,7 +253,7 @@ export function inspect(model: Model, { nodes: listNodes = false }: InspectOptio
       parameters: weights.reduce((sum, weight) => sum + weight.elements, 0),
       bytes,
     },
-    ...(listNodes ? { nodes: nodesOf(graphs) } : {}),
+    ...(listNodes ? { nodes: nodesOf(model, graphs) } : {}),
   });
 }
 
@@ -274,15 +293,28 @@ function opsOf(graphs: readonly Graph[]): OpSummary[] {
   return [...ops.values()].sort((a, b) => b.count - a.count || (a.op < b.op ? -1 : 1));
 }
 
-function nodesOf(graphs: readonly Graph[]): NodeSummary[] {
+function nodesOf(model: Model, graphs: readonly Graph[]): NodeSummary[] {
+  const shapes = shapesOf(model);
   return graphs.flatMap((graph) =>
     graph.nodes.map(({ name, opType, domain, inputs, outputs }: Node) => ({
       name,
       op: opType,
       domain,
       inputs,
-      outputs: outputs.map((output) => summaryOf(graph.valueInfo(output) ?? { name: output })),
+      outputs: outputs.map((output) =>
+        summaryOf({ ...(shapes?.in(graph, output) ?? graph.valueInfo(output)), name: output }),
+      ),
       ...placeOf(graph),
     })),
   );
+}
+
+/** What inference tells; a model that it refuses can still be looked at. */
+function shapesOf(model: Model): ReturnType<Model["inferShapes"]> | undefined {
+  try {
+    return model.inferShapes();
+  } catch (error) {
+    if (error instanceof PareError || (error as { code?: string }).code?.startsWith("PARE_")) return undefined;
+    throw error;
+  }
 }

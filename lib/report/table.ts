@@ -19,7 +19,9 @@ export interface TextOptions {
 }
 
 const gap = 2;
+/** A cell is cut no further than to this, and rather than cut to `comfortable`, an optional column goes. */
 const shortest = 12;
+const comfortable = 18;
 
 /** Text in an ANSI style where `color` is on. */
 export function style(text: string, name: "bold" | "dim" | "red" | "yellow", color: boolean | undefined): string {
@@ -107,7 +109,7 @@ const borders = [
 /** Leaves optional columns out until the rest, cut as far as may be, fits. */
 function choose(columns: readonly Column[], natural: number[], filled: number[], width = Infinity): number[] {
   const kept = [...filled];
-  const least = (i: number): number => (columns[i]!.shorten ? Math.min(natural[i]!, shortest) : natural[i]!);
+  const least = (i: number): number => (columns[i]!.shorten ? Math.min(natural[i]!, comfortable) : natural[i]!);
   while (kept.reduce((sum, i) => sum + least(i), gap * (kept.length - 1)) > width) {
     const first = kept
       .filter((i) => columns[i]!.optional !== undefined)
