@@ -1,5 +1,5 @@
 /** Whether a value is a float32 tensor: by shape inference, else by what its producer says. */
-import type { DataType, Graph, Model } from "../model/index.js";
+import type { Graph, Model } from "../model/index.js";
 import { homeOf } from "../rewrite/constants.js";
 
 /** Operators whose outputs are not of their first input's type, for models that inference does not get through. */
@@ -9,10 +9,8 @@ const notFloat = new Set([
 ]);
 
 /** The question for one model, answered for all values while the model is as it was. */
-export function floatValues(
-  model: Model,
-  inferred: ReadonlyMap<string, { dtype: DataType | undefined }>,
-): (graph: Graph, name: string) => boolean {
+export function floatValues(model: Model): (graph: Graph, name: string) => boolean {
+  const shapes = model.inferShapes();
   const known = new Map<Graph, Map<string, boolean>>();
   const isFloat = (graph: Graph, name: string): boolean => {
     const home = homeOf(graph, name);
@@ -22,7 +20,7 @@ export function floatValues(
     let answer = values.get(name);
     if (answer === undefined) {
       const weight = home.weight(name);
-      const dtype = weight?.dtype ?? inferred.get(name)?.dtype ?? home.valueInfo(name)?.dtype;
+      const dtype = weight?.dtype ?? shapes.in(home, name)?.dtype ?? home.valueInfo(name)?.dtype;
       answer = dtype === undefined ? bySource(home, name) : dtype === "float32";
       values.set(name, answer);
     }

@@ -21,7 +21,7 @@ type Use = { wants: Precision } & ({ graph: Graph; node: Node; index: number } |
 
 /** Rewrites the whole model; float16 and bfloat16 need opset 7 and 13 for the operators that compute in them. */
 export function convertToHalf(model: Model, options: Resolved, work: WeightWork, report: Report): void {
-  new HalfRewrite(model, options, work, report, floatValues(model, new Map())).run();
+  new HalfRewrite(model, options, work, report, floatValues(model)).run();
 }
 
 class HalfRewrite {
