@@ -77,7 +77,7 @@ export class Weight {
     const view = views[this.dtype] ?? Uint8Array;
     const { buffer, byteOffset, byteLength } = this.bytes;
     const size = Math.max(1, bitsOf(this.dtype) / 8);
-    if (views[this.dtype] === undefined || byteOffset % size !== 0) return new view(this.bytes.slice().buffer);
+    if (views[this.dtype] === undefined || byteOffset % size !== 0) return new view(new Uint8Array(this.bytes).buffer);
     return new (view as new (buffer: ArrayBufferLike, offset: number, length: number) => TypedArray)(
       buffer,
       byteOffset,
@@ -92,7 +92,7 @@ export class Weight {
       return new Float32Array(binding.fromHalf(dtype, this.bytes) as ArrayBuffer);
     if (dtype === "int64" || dtype === "uint64")
       return Float32Array.from(this.toTypedArray() as BigInt64Array | BigUint64Array, Number);
-    if (dtype === "float32") return new Float32Array(this.bytes.slice().buffer);
+    if (dtype === "float32") return new Float32Array(new Uint8Array(this.bytes).buffer);
     if (views[dtype])
       return new Float32Array(this.toTypedArray() as Exclude<TypedArray, BigInt64Array | BigUint64Array>);
     throw new PareError("PARE_UNSUPPORTED", `values of ${dtype} cannot be read as float32.`);
@@ -106,7 +106,7 @@ export class Weight {
         "PARE_UNSUPPORTED",
         `onnxruntime-common's Tensor does not take ${dtype}; use the weight's bytes.`,
       );
-    const data = new views[dtype](this.bytes.slice().buffer);
+    const data = new views[dtype](new Uint8Array(this.bytes).buffer);
     return new Tensor(dtype as "float32", data as Float32Array, this.dims);
   }
 }

@@ -11,6 +11,7 @@ const fragile = [
 /** Types that the operator's schema, or an attribute of its own, fixes to float32, or that hold floats in a sequence. */
 const fixed = [
   ...["Range", "EyeLike", "RandomNormal", "RandomUniform", "Multinomial", "Bernoulli", "OneHot", "TfIdfVectorizer"],
+  ...["Celu", "IsInf", "MeanVarianceNormalization"],
   ...["QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "DynamicQuantizeLSTM", "QAttention"],
   ...["QEmbedLayerNormalization", "QLinearConv", "QLinearMatMul", "MatMulIntegerToFloat", "DynamicQuantizeMatMul"],
   ...["GatherBlockQuantized", "HannWindow", "HammingWindow", "BlackmanWindow", "MelWeightMatrix", "ImageDecoder"],
@@ -26,6 +27,8 @@ const defaults: Record<HalfDtype, readonly string[] | undefined> = { float16: fr
 /** Whether this operator stays float32. */
 export function isBlocked(node: Node, dtype: HalfDtype, listed: readonly string[] | undefined): boolean {
   if (!standard.has(node.domain) || fixed.includes(node.opType)) return true;
+  // ONNX Runtime's CPU scatters halves only where nothing is added up.
+  if (node.opType.startsWith("Scatter") && (node.attribute("reduction") ?? "none") !== "none") return true;
   const list = listed ?? defaults[dtype];
   return list === undefined || list.includes(node.opType);
 }

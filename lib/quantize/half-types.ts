@@ -5,6 +5,7 @@ import { homeOf } from "../rewrite/constants.js";
 /** Operators whose outputs are not of their first input's type, for models that inference does not get through. */
 const notFloat = new Set([
   ...["Shape", "Size", "ArgMax", "ArgMin", "NonZero", "NonMaxSuppression", "IsNaN", "IsInf", "Not", "And", "Or", "Xor"],
+  ...["SequenceConstruct", "SequenceEmpty", "SequenceInsert", "SequenceErase", "SequenceMap", "SplitToSequence"],
   ...["Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "MatMulInteger", "ConvInteger", "QuantizeLinear"],
 ]);
 
