@@ -1,33 +1,12 @@
 /** Graphs in half precision: where Casts stand, what stays float32, what the report says of moved values. */
-import { Model, Weight, type NodeDescription } from "../../lib/model/index.js";
+import { Weight, type Model } from "../../lib/model/index.js";
 import { quantize, type QuantizeOptions, type QuantizedModel } from "../../lib/quantize/index.js";
 import { cosine, floats, runInOnnxRuntime } from "../onnxruntime.js";
-
-type Weights = Record<string, Weight>;
-
-function build(nodes: NodeDescription[], weights: Weights, dims: number[] = [2, 8], opset = 13): Model {
-  const model = Model.create({ opset });
-  const { graph } = model;
-  graph.addInput("x", "float32", dims);
-  for (const [name, weight] of Object.entries(weights)) graph.addWeight(name, weight);
-  for (const node of nodes) graph.addNode(node);
-  graph.addOutput("y", "float32");
-  return model;
-}
+import { build, lines, node } from "./build.js";
 
 const vector = (...values: number[]): Weight => Weight.of("float32", [values.length], values);
 const matrix = (rows: number, columns: number, seed = 1): Weight =>
   Weight.of("float32", [rows, columns], floats(rows * columns, seed));
-const node = (opType: string, inputs: string[], outputs: string[], attributes = {}): NodeDescription => ({
-  opType,
-  inputs,
-  outputs,
-  attributes,
-});
-
-/** The graph as lines: "Cast x → x_as_float16". */
-const lines = ({ graph }: Model): string[] =>
-  graph.nodes.map(({ opType, inputs, outputs }) => `${opType} ${inputs.join(" ")} → ${outputs.join(" ")}`);
 const dtypes = ({ graph }: Model): Record<string, string> =>
   Object.fromEntries([...graph.weights()].map(([name, { dtype }]) => [name, dtype]));
 
@@ -43,7 +22,7 @@ async function half(model: Model, options: Partial<QuantizeOptions> = {}): Promi
 }
 
 test("one Cast in and one out; weights become float16", async () => {
-  const model = build([node("MatMul", ["x", "w"], ["h"]), node("Relu", ["h"], ["y"])], { w: matrix(8, 4) });
+  const model = build([node("MatMul", "x w", "h"), node("Relu", "h", "y")], { w: matrix(8, 4) });
   const made = await half(model);
   expect(lines(made)).toEqual([
     "Cast x → x_as_float16",
@@ -58,12 +37,7 @@ test("one Cast in and one out; weights become float16", async () => {
 test("blocked operators stand between Casts, two of them in a row without", async () => {
   const made = await half(
     build(
-      [
-        node("MatMul", ["x", "w"], ["a"]),
-        node("Min", ["a", "high"], ["b"]),
-        node("Max", ["b", "low"], ["c"]),
-        node("MatMul", ["c", "v"], ["y"]),
-      ],
+      [node("MatMul", "x w", "a"), node("Min", "a high", "b"), node("Max", "b low", "c"), node("MatMul", "c v", "y")],
       { w: matrix(8, 4), v: matrix(4, 4, 2), low: vector(-0.5), high: vector(0.5) },
     ),
   );
@@ -82,7 +56,7 @@ test("blocked operators stand between Casts, two of them in a row without", asyn
 
 test("a weight of a half and a blocked operator is stored once, as float16", async () => {
   const made = await half(
-    build([node("Add", ["x", "w"], ["a"]), node("Min", ["a", "w"], ["b"]), node("Relu", ["b"], ["y"])], {
+    build([node("Add", "x w", "a"), node("Min", "a w", "b"), node("Relu", "b", "y")], {
       w: matrix(2, 8),
     }),
   );
@@ -94,10 +68,10 @@ test("a Cast to float and shape arithmetic keep their types", async () => {
   const made = await half(
     build(
       [
-        node("Shape", ["x"], ["s"]),
-        node("Cast", ["s"], ["f"], { to: 1 }),
-        node("ReduceMax", ["f"], ["m"], { keepdims: 0 }),
-        node("Div", ["x", "m"], ["y"]),
+        node("Shape", "x", "s"),
+        node("Cast", "s", "f", { to: 1 }),
+        node("ReduceMax", "f", "m", { keepdims: 0 }),
+        node("Div", "x m", "y"),
       ],
       {},
     ),
@@ -112,14 +86,14 @@ test("a Cast to float and shape arithmetic keep their types", async () => {
 
 test("ConstantOfShape without a value makes float16 zeros", async () => {
   const made = await half(
-    build([node("Shape", ["x"], ["s"]), node("ConstantOfShape", ["s"], ["z"]), node("Add", ["x", "z"], ["y"])], {}),
+    build([node("Shape", "x", "s"), node("ConstantOfShape", "s", "z"), node("Add", "x z", "y")], {}),
   );
   const constant = made.graph.nodes.find(({ opType }) => opType === "ConstantOfShape")!;
   expect((constant.attribute("value") as Weight).dtype).toBe("float16");
 });
 
 test("a value both read and handed out is cast once for the caller", async () => {
-  const model = build([node("MatMul", ["x", "w"], ["y"]), node("Relu", ["y"], ["z"])], { w: matrix(8, 4) });
+  const model = build([node("MatMul", "x w", "y"), node("Relu", "y", "z")], { w: matrix(8, 4) });
   model.graph.addOutput("z", "float32");
   const made = await half(model);
   expect(lines(made).filter((line) => line.startsWith("Cast"))).toEqual([
@@ -131,7 +105,7 @@ test("a value both read and handed out is cast once for the caller", async () =>
 
 test("magnitudes that float16 does not hold are moved, counted and kept out of the error", async () => {
   const mask = Weight.of("float32", [2, 8], [-3.4e38, 1e-9, -2e-8, ...Array<number>(13).fill(0.25)]);
-  const made = await quantize(build([node("Add", ["x", "w"], ["y"])], { w: mask }), { dtype: "float16" });
+  const made = await quantize(build([node("Add", "x w", "y")], { w: mask }), { dtype: "float16" });
   expect(made.report.notes).toEqual([
     "w: 1 of its magnitudes were above 10000 and became that.",
     "2 magnitudes below 1e-7, in 1 tensors, became that.",
@@ -143,18 +117,14 @@ test("magnitudes that float16 does not hold are moved, counted and kept out of t
 
 test("a normalization with a large variance stays float32 with what feeds it", async () => {
   const model = build(
-    [
-      node("Conv", ["x", "w"], ["a"]),
-      node("BatchNormalization", ["a", "one", "zero", "zero", "variance"], ["b"]),
-      node("Relu", ["b"], ["y"]),
-    ],
+    [node("Conv", "x w", "a"), node("BatchNormalization", "a one zero zero variance", "b"), node("Relu", "b", "y")],
     {
       w: Weight.of("float32", [2, 1, 1, 1], [9e4, 8e4]),
       one: vector(1, 1),
       zero: vector(0, 0),
       variance: vector(1e9, 3e8),
     },
-    [1, 1, 4, 4],
+    { dims: [1, 1, 4, 4] },
   );
   const made = await half(model);
   expect(lines(made)).toEqual([
@@ -168,16 +138,16 @@ test("a normalization with a large variance stays float32 with what feeds it", a
 });
 
 test("keepIoTypes: false moves the types of inputs and outputs too", async () => {
-  const model = build([node("Relu", ["x"], ["y"])], {});
+  const model = build([node("Relu", "x", "y")], {});
   model.graph.addOutput("x2", "float32");
-  model.graph.addNode(node("Neg", ["x"], ["x2"]));
+  model.graph.addNode(node("Neg", "x", "x2"));
   const made = await half(model, { keepIoTypes: false });
   expect(lines(made)).toEqual(["Relu x → y", "Neg x → x2"]);
   expect([...made.graph.inputs, ...made.graph.outputs].map(({ dtype }) => dtype)).toEqual(Array(3).fill("float16"));
 });
 
 test("bfloat16 stores weights and computes in float32, unless told what it may compute in", async () => {
-  const model = build([node("MatMul", ["x", "w"], ["h"]), node("Add", ["h", "b"], ["y"])], {
+  const model = build([node("MatMul", "x w", "h"), node("Add", "h b", "y")], {
     w: matrix(8, 16),
     b: vector(...Array<number>(16).fill(0.1)),
   });
@@ -190,14 +160,14 @@ test("bfloat16 stores weights and computes in float32, unless told what it may c
 });
 
 test("value types that the file declares follow", async () => {
-  const model = build([node("Relu", ["x"], ["h"]), node("Neg", ["h"], ["y"])], {});
+  const model = build([node("Relu", "x", "h"), node("Neg", "h", "y")], {});
   const made = await half(model);
   expect(made.graph.valueInfo("x")!.dtype).toBe("float32");
   expect(made.graph.valueInfo("y")!.dtype).toBe("float32");
 });
 
 test("an overridable weight keeps its type and is cast", async () => {
-  const model = build([node("Add", ["x", "w"], ["y"])], { w: matrix(2, 8) });
+  const model = build([node("Add", "x w", "y")], { w: matrix(2, 8) });
   model.graph.addInput("w", "float32", [2, 8]);
   const made = await quantize(model, { dtype: "float16" });
   expect(dtypes(made)).toEqual({ w: "float32" });
