@@ -30,6 +30,7 @@ const cases: [net: string, variants: string[], quirk?: string][] = [
   ["attention", ["int8", "uint8", "int8-channel", "int4", "uint4", "nf4"]],
   ["recurrent", ["int8", "int8-channel"]],
   ["branches", ["int8"]],
+  ["fused", ["int8", "uint8"]],
   ["blocks", ["int4", "uint4", "int4-128", "nf4", "fp4"]],
 ];
 

@@ -14,6 +14,12 @@ const tensor = (...dims: number[]): Feeds[string] => ({
   ),
 });
 
+const integers = (dims: number[], ...values: number[]): Feeds[string] => ({
+  type: "int32",
+  dims,
+  data: Int32Array.from(values),
+});
+
 const feeds: Record<string, Feeds> = {
   mlp: { x: tensor(3, 20) },
   convnet: { x: tensor(2, 3, 12, 12) },
@@ -24,6 +30,11 @@ const feeds: Record<string, Feeds> = {
   recurrent: { x: tensor(4, 2, 7) },
   branches: { x: tensor(3, 10), flag: { type: "bool", dims: [], data: Uint8Array.of(1) } },
   blocks: { x: tensor(3, 40) },
+  fused: {
+    ids: integers([2, 4], 3, 28, 0, 11, 9, 9, 2, 17),
+    segments: integers([2, 4], 0, 0, 1, 1, 0, 0, 0, 1),
+    mask: integers([2, 4], 1, 1, 1, 1, 1, 1, 1, 0),
+  },
 };
 
 const ways: [QuantizeOptions, leastCosine: number][] = [
