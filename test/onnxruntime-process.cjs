@@ -5,6 +5,7 @@ const { readFileSync, writeSync } = require("node:fs");
 
 const arrays = {
   float32: Float32Array,
+  float64: Float64Array,
   int64: BigInt64Array,
   int32: Int32Array,
   uint8: Uint8Array,

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 export interface Feed {
-  type: "float32" | "int64" | "int32" | "bool" | "uint8";
+  type: "float32" | "float64" | "int64" | "int32" | "bool" | "uint8";
   dims: readonly number[];
   data: NodeJS.TypedArray;
 }

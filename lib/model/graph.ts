@@ -263,6 +263,24 @@ export class Graph {
     this.model.changed();
   }
 
+  /** Leaves out a node's outputs from `count` on; who reads them is the caller's care. */
+  trimOutputs(node: Node, count: number): void {
+    if (node.outputs.length <= count) return;
+    this.#leave(node);
+    this.#forgetTypes(node.outputs.slice(count));
+    node.proto.output.length = count;
+    this.#enter(node);
+    this.model.changed();
+  }
+
+  /** Makes a node another operator that takes and gives the same. */
+  setOpType(node: Node, opType: string): void {
+    this.#leave(node);
+    node.proto.opType = opType;
+    this.#enter(node);
+    this.model.changed();
+  }
+
   /** A node's attributes changed: it may hold graphs now, or none, or another constant. */
   nodeChanged(node: Node): void {
     this.#weights.delete(node);

@@ -4,6 +4,7 @@ import type { Report } from "../report/index.js";
 import { Graph } from "./graph.js";
 import { GraphProtoSchema, ModelProtoSchema, OperatorSetIdProtoSchema, type ModelProto } from "./proto.js";
 import { encodeInPieces } from "./encode.js";
+import { upgradeOpset } from "./opset.js";
 import { saveModel, type SaveOptions } from "./save.js";
 import { inferShapes, type InferOptions, type Shapes } from "./shapes.js";
 
@@ -79,6 +80,33 @@ export class Model {
     if (this.#shapes?.revision !== this.revision || this.#shapes.strict !== strict)
       this.#shapes = { revision: this.revision, strict, shapes: inferShapes(this, { strict }) };
     return this.#shapes.shapes;
+  }
+
+  /**
+   * Raises the version of ONNX's own operators (6 to 21), changing nodes where an operator changed (axes that became inputs,
+   * Softmax over rows, Upsample, …), so that the model computes what it did. A model that is refused stays as it was.
+   * @throws PareError PARE_UNSUPPORTED naming the nodes that cannot follow, PARE_OPTION for a version below the model's own
+   * or above the newest that pare knows.
+   */
+  upgradeOpset(version: number): this {
+    upgradeOpset(this, version);
+    return this;
+  }
+
+  /**
+   * Raises the version of the format, if it is below. Before version 4 every initializer had to be listed as an input, and
+   * runtimes take it for a constant; later such an input can be overridden. So the list goes when 4 is passed.
+   * @returns whether the version changed.
+   */
+  raiseIrVersion(version: number): boolean {
+    if (Number(this.proto.irVersion) >= version) return false;
+    if (Number(this.proto.irVersion) < 4 && version >= 4) {
+      const held = new Set(this.graph.proto.initializer.map(({ name }) => name));
+      this.graph.proto.input = this.graph.proto.input.filter(({ name }) => !held.has(name));
+    }
+    this.proto.irVersion = BigInt(version);
+    this.changed();
+    return true;
   }
 
   /** A model of its own messages that shares the weights' bytes with this one. */

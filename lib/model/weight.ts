@@ -43,7 +43,8 @@ export class Weight {
       );
     this.dtype = dtype;
     this.dims = dims;
-    this.bytes = bytes;
+    // A Buffer's slice() would not copy.
+    this.bytes = Buffer.isBuffer(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : bytes;
   }
 
   /**

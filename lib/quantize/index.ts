@@ -51,16 +51,11 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
   return result as QuantizedModel;
 }
 
-/**
- * Before IR version 4 every initializer had to be listed as an input; runtimes take them as constants. From version 4 on,
- * such an input could be overridden: so the list goes, and the version rises.
- */
-function makeConstant({ proto, graph }: Model, report: Report): void {
-  if (Number(proto.irVersion) >= 4) return;
-  const held = new Set(graph.proto.initializer.map(({ name }) => name));
-  graph.proto.input = graph.proto.input.filter(({ name }) => !held.has(name));
-  report.note(`IR version ${proto.irVersion} became 4, which lets a weight be a constant.`);
-  proto.irVersion = 4n;
+/** What had to be listed as an input before IR version 4 is a constant for runtimes, and becomes one. */
+function makeConstant(model: Model, report: Report): void {
+  const before = Number(model.proto.irVersion);
+  if (before < 4 && model.raiseIrVersion(4))
+    report.note(`IR version ${before} became 4, which lets a weight be a constant.`);
 }
 
 /** Raises the opset to what the rewrite writes; weights of int8 and int16 have another form where that fails. */
@@ -72,7 +67,7 @@ function raiseOpset(model: Model, options: Resolved, report: Report): void {
   const needless = mode === "weights" && blockSize === 0 && (dtype === "int16" || dtype === "uint16");
   if (now >= wanted || needless) return;
   try {
-    upgradeOpset(model, wanted);
+    model.upgradeOpset(wanted);
     report.note(
       `Opset ${now} became ${wanted}, which ${mode === "dynamic" ? "DynamicQuantizeLinear" : "DequantizeLinear"} needs.`,
     );
@@ -83,9 +78,10 @@ function raiseOpset(model: Model, options: Resolved, report: Report): void {
 }
 
 /** Types that came with a version of the format. */
-function raiseIrVersion({ proto }: Model, { dtype, mode }: Resolved): void {
-  const needed = mode !== "weights" ? 0n : dtype === "int4" || dtype === "uint4" ? 10n : dtype === "bfloat16" ? 4n : 0n;
-  if (proto.irVersion < needed) proto.irVersion = needed;
+function raiseIrVersion(model: Model, { dtype, mode }: Resolved): void {
+  if (mode !== "weights") return;
+  if (dtype === "int4" || dtype === "uint4") model.raiseIrVersion(10);
+  else if (dtype === "bfloat16") model.raiseIrVersion(4);
 }
 
 /** float16 cannot hold everything; what was changed for it. */
@@ -101,11 +97,4 @@ function nothing({ mode, dtype }: Resolved): string {
   if (isHalf(dtype)) return "Nothing was converted: the model has no float32 weights that an operator reads.";
   const ops = mode === "dynamic" ? dynamicOps : mode === "weights" ? weightOps : fourBitOps;
   return `Nothing was quantized: mode "${mode}" takes ${ops.join(", ")} with constant float32 weights.`;
-}
-
-function upgradeOpset(model: Model, version: number): void {
-  throw new PareError(
-    "PARE_UNSUPPORTED",
-    `The model is at opset ${model.opset()}; raising it to ${version} is not built yet.`,
-  );
 }

@@ -142,7 +142,7 @@ OpDef quantizeOp(int since, int until, TypeSet from, TypeSet to, std::vector<Att
           .name = "QuantizeLinear",
           .since = since,
           .until = until,
-          .inputs = {{"x", "T1"}, {"y_scale", plain}, {"y_zero_point", "T2", optional}},
+          .inputs = {{"x", "T1"}, {"y_scale", plain | i32}, {"y_zero_point", "T2", optional}},
           .outputs = {{"y", "T2"}},
           .attributes = std::move(attributes),
           .types = {{"T1", from}, {"T2", to}},

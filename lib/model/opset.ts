@@ -1,0 +1,114 @@
+/** Raising the version of ONNX's operators that a model uses, node by node, so that it computes what it did. */
+import { binding } from "../binding.js";
+import type { Operator } from "../binding-types.js";
+import { PareError } from "../errors.js";
+import type { Model } from "./model.js";
+import type { Node } from "./node.js";
+import { adapters, type Adapter, type UpgradeContext } from "./opset-adapters.js";
+import type { Shapes } from "./shapes.js";
+
+/** The versions of ONNX's own operators that pare upgrades from and to. */
+export const oldestOpset = 6;
+export const newestOpset = 21;
+
+/** The first version of the file format that each opset may stand in (onnx/docs/Versioning.md). */
+const irVersions: [opset: number, irVersion: number][] = [
+  [21, 10],
+  [19, 9],
+  [15, 8],
+  [12, 7],
+  [11, 6],
+  [10, 5],
+  [9, 4],
+];
+
+const adapterFor = new Map<string, Adapter>(
+  adapters.flatMap((adapter) => adapter.ops.map((op) => [`${op} ${adapter.version}`, adapter] as const)),
+);
+let rows: Map<string, Operator[]> | undefined;
+
+/** See Model.upgradeOpset. */
+export function upgradeOpset(model: Model, version: number): void {
+  if (!Number.isInteger(version) || version > newestOpset)
+    throw new PareError(
+      "PARE_OPTION",
+      `the opset must be an integer up to ${newestOpset}, the newest that pare knows; got ${version}.`,
+    );
+  const now = model.opset() ?? 1;
+  if (version === now) return;
+  if (version < now)
+    throw new PareError("PARE_OPTION", `the model is at opset ${now}; it cannot go back to ${version}.`);
+  if (now < oldestOpset)
+    throw new PareError("PARE_UNSUPPORTED", `the model is at opset ${now}; pare reads ${oldestOpset} and later.`);
+  let types: Shapes | undefined;
+  const context: UpgradeContext = { types: () => types };
+  const nodes = [...model.graph.walk()].flatMap((graph) => graph.nodes).filter(({ domain }) => domain === "");
+  // What cannot be inferred, an adapter does without or refuses.
+  try {
+    types = model.inferShapes();
+  } catch {
+    types = undefined;
+  }
+  const refusals = nodes.flatMap((node) => refusal(node, now, version, context) ?? []);
+  if (refusals.length > 0) {
+    const listed = refusals.slice(0, 8).join("; ");
+    const more = refusals.length > 8 ? `; and ${refusals.length - 8} more` : "";
+    throw new PareError(
+      "PARE_UNSUPPORTED",
+      `opset ${now} cannot become ${version}: ${refusals.length === 1 ? "a node cannot" : `${refusals.length} nodes cannot`} follow. ${listed}${more}.`,
+    );
+  }
+  // Initializers that had to be listed as inputs, as all were once, must not become inputs now.
+  model.raiseIrVersion(irVersions.find(([opset]) => opset <= version)?.[1] ?? 4);
+  for (let step = now + 1; step <= version; step++)
+    for (const graph of [...model.graph.walk()])
+      for (const node of [...graph.nodes]) {
+        const adapter = node.domain === "" ? adapterFor.get(`${node.opType} ${step}`) : undefined;
+        adapter?.adapt?.(node, context);
+        if (adapter?.becomes !== undefined) graph.setOpType(node, adapter.becomes);
+      }
+  model.setOpset("", version);
+}
+
+/** Why a node cannot go from one version to another, in words that name it. */
+function refusal(node: Node, from: number, to: number, context: UpgradeContext): string | undefined {
+  let { opType } = node;
+  const row = rowOf(opType, from);
+  if (!row) return `${node.label} is unknown, and so is what changed in it`;
+  for (let step = from + 1; step <= to; step++) {
+    const adapter = adapterFor.get(`${opType} ${step}`);
+    const reason = adapter?.refuse?.(node, context);
+    if (reason !== undefined) return `${node.label}: ${reason}`;
+    opType = adapter?.becomes ?? opType;
+    const [before, after] = [rowOf(opType, step - 1), rowOf(opType, step)];
+    if (!after) return `${node.label}: there is no ${opType} from opset ${step} on`;
+    if (!adapter && before && before !== after && !contains(after, before))
+      return `${node.label}: ${opType} changed in opset ${step}`;
+  }
+  return undefined;
+}
+
+function rowOf(name: string, version: number): Operator | undefined {
+  rows ??= group(binding.operators());
+  return rows.get(name)?.find(({ since, until }) => since <= version && version <= (until ?? Infinity));
+}
+
+function group(operators: Operator[]): Map<string, Operator[]> {
+  const byName = new Map<string, Operator[]>();
+  for (const one of operators) if (one.domain === "") byName.set(one.name, [...(byName.get(one.name) ?? []), one]);
+  return byName;
+}
+
+/** Whether a newer row means by everything that an older one has what that meant: it only adds what may be left out. */
+function contains(newer: Operator, older: Operator): boolean {
+  const begins = (a: Operator["inputs"], b: Operator["inputs"]): boolean =>
+    b.every(({ name }, i) => a[i]?.name === name) && a.slice(b.length).every(({ arity }) => arity === "optional");
+  const keeps = older.attributes.every((one) => {
+    const same = newer.attributes.find(({ name }) => name === one.name);
+    return same?.kind === one.kind && String(same.default) === String(one.default);
+  });
+  const adds = newer.attributes.every(
+    (one) => !one.required || older.attributes.some(({ name, required }) => name === one.name && required),
+  );
+  return keeps && adds && begins(newer.inputs, older.inputs) && begins(newer.outputs, older.outputs);
+}
