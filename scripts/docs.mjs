@@ -9,14 +9,22 @@ const require = createRequire(import.meta.url);
 
 const pages = {
   "docs/cli.md": commandLine,
+  "docs/operators.md": operators,
 };
+
+const escape = (text) => text.replaceAll("|", "\\|");
+const table = (head, rows) =>
+  rows.length === 0
+    ? ""
+    : [`| ${head.join(" | ")} |`, `| ${head.map(() => "---").join(" | ")} |`]
+        .concat(rows.map((row) => `| ${row.map(escape).join(" | ")} |`))
+        .join("\n");
 
 /** The command line, from the definitions that parse it. */
 function commandLine() {
   const { createProgram } = require("../dist/cli/program.js");
   const program = createProgram();
   const helper = program.createHelp();
-  const escape = (text) => text.replaceAll("|", "\\|");
   const commands = helper.visibleCommands(program).filter((command) => command.name() !== "help");
   const section = (command) =>
     [
@@ -35,12 +43,6 @@ function commandLine() {
     ]
       .filter((part) => part !== "")
       .join("\n\n");
-  const table = (head, rows) =>
-    rows.length === 0
-      ? ""
-      : [`| ${head.join(" | ")} |`, `| ${head.map(() => "---").join(" | ")} |`]
-          .concat(rows.map((row) => `| ${row.map(escape).join(" | ")} |`))
-          .join("\n");
   return [
     "# Command line",
     program.description(),
@@ -52,6 +54,48 @@ function commandLine() {
       'Errors are one paragraph on the error stream, with `--json` one line of JSON: `{ "error": { "code", "message" } }`. ' +
       "A file is written beside its place and renamed: whatever happens, there is the old file or the new one.",
     ...commands.map(section),
+  ].join("\n\n");
+}
+
+/** The operators, from the table in native/engine/ops that shape inference and the engine read. */
+function operators() {
+  const { binding } = require("../dist/binding.js");
+  const rows = binding.operators();
+  const marks = { required: "", optional: "?", variadic: "…", heterogeneous: "…" };
+  const parameters = (list) => list.map(({ name, arity }) => `${name}${marks[arity]}`).join(", ");
+  const attribute = ({ name, kind, required, default: value }) => {
+    if (required) return `${name} (${kind})`;
+    if (value === undefined) return `${name}? (${kind})`;
+    // Floats are stored in double precision here, and in single precision in files.
+    const shown = typeof value === "number" && kind === "float" ? Number(value.toPrecision(7)) : JSON.stringify(value);
+    return `${name} = ${shown}`;
+  };
+  const runs = rows.some(({ run }) => run.length > 0);
+  const section = (title, domain) => {
+    const own = rows.filter((row) => row.domain === domain);
+    return [
+      `## ${title}`,
+      table(
+        ["operator", "opsets", "inputs", "outputs", "attributes", ...(runs ? ["runs on"] : [])],
+        own.map(({ name, since, until, inputs, outputs, attributes, run }) => [
+          `\`${name}\``,
+          until === undefined ? `${since}+` : since === until ? `${since}` : `${since}–${until}`,
+          parameters(inputs),
+          parameters(outputs),
+          attributes.map(attribute).join(", "),
+          ...(runs ? [run.join(", ")] : []),
+        ]),
+      ),
+    ].join("\n\n");
+  };
+  const count = (domain) => new Set(rows.filter((row) => row.domain === domain).map(({ name }) => name)).size;
+  return [
+    "# Operators",
+    `pare knows ${count("")} of ONNX's operators and ${count("com.microsoft")} of ONNX Runtime's: it checks their inputs and attributes and ` +
+      "infers their results' types and shapes (`model.inferShapes()`), symbols included. A model with others still opens, " +
+      "is compressed and saved; shapes behind them are known as far as the file declares them. `?` marks what may be left out, `…` any number.",
+    section("ai.onnx", ""),
+    section("com.microsoft", "com.microsoft"),
   ].join("\n\n");
 }
 
