@@ -133,7 +133,7 @@ struct ByteUnits {
       return (Bytes16)widen(loadUnaligned<uint64_t>(row + u * 2), isSigned);
   }
   PARE_INLINE IntVector finish(IntVector quads) const {
-    if constexpr (unitDepth == 4) quads ^= broadcastInt(flip * 0x01010101);
+    if constexpr (unitDepth == 4) quads ^= broadcastInt(static_cast<int32_t>(flip * 0x01010101u));
     return quads;
   }
   PARE_INLINE uint32_t one(const uint8_t* row, size_t u) const {

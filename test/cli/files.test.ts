@@ -162,7 +162,8 @@ describe("interrupted", () => {
         });
         codes.push(code);
         if (code === exitCode) expect(stderr).toMatch(/PARE_ABORTED: Interrupted; no file was left half-written/);
-        expect(hashOf(target)).toBe(code === 0 ? wanted : hashOf(good));
+        // A signal between the renaming and the end of the process finds the new file in its place.
+        expect(code === 0 ? [wanted] : [wanted, hashOf(good)]).toContain(hashOf(target));
         expect(readdirSync(place)).toEqual(["model.onnx"]);
       }
       // A signal that comes before Node has begun ends it by itself.
