@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
 #include <utility>
 
 namespace pare {
@@ -191,9 +192,18 @@ Dim SymbolTable::floorDivide(Dim a, Dim b) {
     rest = polynomialOf(a);
   }
   const Dim outside = intern(whole);
-  Dim inside = intern(rest);
+  const Dim inside = intern(rest);
   if (inside.is(0)) return outside;
   if (inside.isNumber() && b.isNumber()) return add(outside, floorDivide(inside, b));
+  // Factors that all coefficients share with the divisor cancel.
+  if (b.isNumber() && b.number > 0) {
+    int64_t shared = b.number;
+    for (const Term& term : rest) shared = std::gcd(shared, term.coefficient);
+    if (shared > 1) {
+      for (Term& term : rest) term.coefficient /= shared;
+      return add(outside, floorDivide(intern(rest), b.number / shared));
+    }
+  }
   // ⌊(⌊x/p⌋ + k)/q⌋ = ⌊(x + k·p)/(p·q)⌋ for positive p and q.
   if (b.isNumber() && b.number > 0) {
     Dim constant = 0;

@@ -17,12 +17,6 @@ TensorType either(ShapeContext& c, const TensorType& a, const TensorType& b) {
   return result;
 }
 
-bool isWithin(const TensorType& one, const TensorType& wider) {
-  if (wider.dtype != DataType::undefined && one.dtype != wider.dtype) return false;
-  if (!wider.ranked) return true;
-  return one.ranked && one.dims == wider.dims;
-}
-
 Status subgraph(ShapeContext& c, const char* name, size_t inputCount, uint32_t& block) {
   block = c.node().attribute(name)->index;
   const size_t has = c.blocks().inputCount(block);
@@ -54,29 +48,76 @@ Status conditional(ShapeContext& c) {
 
 void forget(TensorType& type) { type.elements = nullptr; }
 
-// Finds types for what a body carries from one round to the next, which hold in every round: where a round changes
-// them, they are widened and the body is inferred again. Deep inside other bodies nothing is assumed at once, as rounds
-// would multiply.
-template <class Run>
-Status settle(ShapeContext& c, std::vector<TensorType>& carried, Run&& run) {
-  constexpr int maxRounds = 4, maxDepth = 2;
-  for (TensorType& one : carried) {
-    forget(one);
-    if (c.blocks().depth() > maxDepth) one.ranked = false, one.dims.clear();
-  }
-  for (int round = 1;; ++round) {
-    std::vector<TensorType> after;
-    if (Status status = run(carried, after); !status.ok()) return status;
-    bool isStable = true;
-    for (size_t i = 0; i < carried.size(); ++i) {
-      if (isWithin(after[i], carried[i])) continue;
-      isStable = false;
-      carried[i] = either(c, carried[i], after[i]);
-      if (round >= maxRounds - 1) carried[i].ranked = false, carried[i].dims.clear();
+// What a body carries from one round to the next, by types that hold in every round.
+class Carried {
+ public:
+  Carried(ShapeContext& context, std::vector<TensorType> initial) : c_(context), types_(std::move(initial)) {
+    for (TensorType& type : types_) {
+      forget(type);
+      // Deep inside other bodies nothing is assumed, as the rounds below would multiply.
+      if (isDeep()) unrank(type);
+      varies_.emplace_back(type.dims.size(), false);
     }
-    if (isStable || c.blocks().depth() > maxDepth || round > maxRounds) return Status::success();
   }
-}
+
+  const std::vector<TensorType>& types() const { return types_; }
+
+  // Infers the body through run(types, after), again where a round changes a type, which is widened.
+  template <class Run>
+  Status settle(Run&& run) {
+    constexpr int maxRounds = 4;
+    for (int round = 1; round <= maxRounds; ++round) {
+      std::vector<TensorType> after;
+      if (Status status = run(types_, after); !status.ok()) return status;
+      bool isStable = true;
+      for (size_t i = 0; i < types_.size(); ++i) isStable = widen(i, after[i], round == maxRounds - 1) && isStable;
+      if (isStable || isDeep()) break;
+    }
+    return Status::success();
+  }
+
+  // The value after the last round: a dimension that varies is another than within the body.
+  TensorType result(size_t i) {
+    TensorType type = types_[i];
+    for (size_t axis = 0; axis < type.dims.size(); ++axis)
+      if (varies_[i][axis]) type.dims[axis] = c_.fresh();
+    return type;
+  }
+
+ private:
+  bool isDeep() const { return c_.blocks().depth() > 2; }
+  static void unrank(TensorType& type) {
+    type.ranked = false;
+    type.dims.clear();
+  }
+
+  // Whether the type held already.
+  bool widen(size_t i, const TensorType& after, bool isLast) {
+    TensorType& type = types_[i];
+    bool held = true;
+    if (type.dtype != DataType::undefined && type.dtype != after.dtype) {
+      type.dtype = DataType::undefined;
+      held = false;
+    }
+    if (!type.ranked) return held;
+    if (!after.ranked || after.dims.size() != type.dims.size()) {
+      unrank(type);
+      return false;
+    }
+    for (size_t axis = 0; axis < type.dims.size(); ++axis) {
+      if (varies_[i][axis] || type.dims[axis] == after.dims[axis]) continue;
+      held = false;
+      varies_[i][axis] = true;
+      type.dims[axis] = c_.fresh();
+    }
+    if (!held && isLast) unrank(type);
+    return held;
+  }
+
+  ShapeContext& c_;
+  std::vector<TensorType> types_;
+  std::vector<std::vector<bool>> varies_;
+};
 
 // body: (iteration, condition, carried…) → (condition, carried…, scanned…)
 Status loop(ShapeContext& c) {
@@ -84,8 +125,9 @@ Status loop(ShapeContext& c) {
   uint32_t body = 0;
   if (Status status = subgraph(c, "body", carriedCount + 2, body); !status.ok()) return status;
   if (c.outputCount() < carriedCount) return wrongCount(c, "node", c.outputCount(), carriedCount);
-  std::vector<TensorType> carried, results;
-  for (size_t i = 0; i < carriedCount; ++i) carried.push_back(c.in(i + 2));
+  std::vector<TensorType> initial, results;
+  for (size_t i = 0; i < carriedCount; ++i) initial.push_back(c.in(i + 2));
+  Carried carried(c, std::move(initial));
   TensorType iteration, condition;
   iteration.dtype = DataType::int64;
   condition.dtype = DataType::boolean;
@@ -98,14 +140,13 @@ Status loop(ShapeContext& c) {
     after.assign(results.begin() + 1, results.begin() + 1 + static_cast<ptrdiff_t>(carriedCount));
     return Status::success();
   };
-  if (Status status = settle(c, carried, run); !status.ok()) return status;
+  if (Status status = carried.settle(run); !status.ok()) return status;
   const Dim rounds = c.fresh();
   for (size_t i = 0; i < c.outputCount(); ++i) {
     TensorType& out = c.out(i);
     if (i < carriedCount) {
-      // With no round at all the result is the initial value; `carried` covers both.
-      out = carried[i];
-      forget(out);
+      // With no round at all the result is the initial value; the type covers both.
+      out = carried.result(i);
       continue;
     }
     const TensorType& one = results[i + 1];
@@ -161,10 +202,11 @@ Status scan(ShapeContext& c) {
     after.assign(results.begin(), results.begin() + static_cast<ptrdiff_t>(stateCount));
     return Status::success();
   };
-  if (Status status = settle(c, states, run); !status.ok()) return status;
+  Carried carried(c, std::move(states));
+  if (Status status = carried.settle(run); !status.ok()) return status;
   for (size_t i = 0; i < c.outputCount(); ++i) {
     TensorType& out = c.out(i);
-    out = i < stateCount ? states[i] : results[i];
+    out = i < stateCount ? carried.result(i) : results[i];
     forget(out);
     if (!out.ranked) continue;
     if (i >= stateCount) {

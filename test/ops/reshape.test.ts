@@ -1,0 +1,131 @@
+/** The same elements under other dimensions. */
+import { int64, testErrors, testShapes } from "./infer.js";
+
+testShapes({
+  numbers: { opType: "Reshape", inputs: ["float32[2, 12]", int64(4, 6)], outputs: ["float32[4, 6]"] },
+  "0 and -1": { opType: "Reshape", inputs: ["float32[N, 3, 4]", int64(0, -1)], outputs: ["float32[N, 12]"] },
+  "symbols survive a split head": {
+    opType: "Reshape",
+    inputs: ["float32[B, S, 768]", int64(0, 0, 12, -1)],
+    outputs: ["float32[B, S, 12, 64]"],
+  },
+  "and cancel": { opType: "Reshape", inputs: ["float32[B, S, 768]", int64(-1, 768)], outputs: ["float32[B*S, 768]"] },
+  "a quotient": { opType: "Reshape", inputs: ["float32[N, 3]", int64(-1, 6)], outputs: ["float32[floor(N/2), 6]"] },
+  "0 that stays 0": {
+    opType: "Reshape",
+    inputs: ["float32[0, 3]", int64(3, 0)],
+    attributes: { allowzero: 1 },
+    outputs: ["float32[3, 0]"],
+  },
+  "a shape that is fed": { opType: "Reshape", inputs: ["float32[2, 3]", "int64[4]"], outputs: ["float32[?, ?, ?, ?]"] },
+  "to a number": { opType: "Reshape", inputs: ["float32[1, 1]", int64()], outputs: ["float32[]"] },
+  Flatten: { opType: "Flatten", inputs: ["float32[N, 3, 4]"], outputs: ["float32[N, 12]"] },
+  "Flatten of everything": {
+    opType: "Flatten",
+    inputs: ["float32[N, 3, 4]"],
+    attributes: { axis: 0 },
+    outputs: ["float32[1, N*12]"],
+  },
+  Squeeze: { opType: "Squeeze", inputs: ["float32[N, 1, 4, 1]", int64(1, -1)], outputs: ["float32[N, 4]"] },
+  "Squeeze of opset 9": { opType: "Squeeze", opset: 9, inputs: ["float32[1, 3, 1]"], outputs: ["float32[3]"] },
+  "Squeeze of whatever is 1": { opType: "Squeeze", inputs: ["float32[N, 1]"], outputs: ["float32"] },
+  Unsqueeze: { opType: "Unsqueeze", inputs: ["float32[N, 3]", int64(0, -1)], outputs: ["float32[1, N, 3, 1]"] },
+  "Unsqueeze of opset 11": {
+    opType: "Unsqueeze",
+    opset: 11,
+    inputs: ["float32[N]"],
+    attributes: { axes: [-1] },
+    outputs: ["float32[N, 1]"],
+  },
+  Transpose: {
+    opType: "Transpose",
+    inputs: ["float32[B, S, 12, 64]"],
+    attributes: { perm: [0, 2, 1, 3] },
+    outputs: ["float32[B, 12, S, 64]"],
+  },
+  "Transpose of all": { opType: "Transpose", inputs: ["float32[A, B, C]"], outputs: ["float32[C, B, A]"] },
+  Expand: { opType: "Expand", inputs: ["float32[N, 1, 3]", int64(4, 1)], outputs: ["float32[N, 4, 3]"] },
+  Tile: { opType: "Tile", inputs: ["float32[N, 3]", int64(2, 4)], outputs: ["float32[N*2, 12]"] },
+  DepthToSpace: {
+    opType: "DepthToSpace",
+    inputs: ["float32[N, 12, H, 4]"],
+    attributes: { blocksize: 2 },
+    outputs: ["float32[N, 3, H*2, 8]"],
+  },
+  SpaceToDepth: {
+    opType: "SpaceToDepth",
+    inputs: ["float32[N, 3, H, 4]"],
+    attributes: { blocksize: 2 },
+    outputs: ["float32[N, 12, floor(H/2), 2]"],
+  },
+});
+testErrors({
+  "elements that do not fit": {
+    opType: "Reshape",
+    inputs: ["float32[2, 3]", int64(4, 2)],
+    code: "PARE_SHAPE",
+    message: /^Reshape "it": data is \[2, 3\], shape is \[2\]; the 6 elements of data do not fit \[4, 2\]\.$/,
+  },
+  "elements that do not divide": {
+    opType: "Reshape",
+    inputs: ["float32[2, 3]", int64(4, -1)],
+    code: "PARE_SHAPE",
+    message: /the 6 elements of data do not divide into \[4, -1\]/,
+  },
+  "two -1": {
+    opType: "Reshape",
+    inputs: ["float32[2, 3]", int64(-1, -1)],
+    code: "PARE_SHAPE",
+    message: /-1 more than once/,
+  },
+  "-2": { opType: "Reshape", inputs: ["float32[2, 3]", int64(-2)], code: "PARE_SHAPE", message: /shape has -2/ },
+  "0 past the end": {
+    opType: "Reshape",
+    inputs: ["float32[6]", int64(6, 0)],
+    code: "PARE_SHAPE",
+    message: /0 \(as in data\) at 1/,
+  },
+  "Squeeze of what is not 1": {
+    opType: "Squeeze",
+    inputs: ["float32[2, 3]", int64(0)],
+    code: "PARE_SHAPE",
+    message: /axis 0 has 2 elements; only dimensions of 1 can be dropped/,
+  },
+  "an axis twice": {
+    opType: "Unsqueeze",
+    inputs: ["float32[2, 3]", int64(1, 1)],
+    code: "PARE_SHAPE",
+    message: /axis 1 is given twice/,
+  },
+  "an axis outside": {
+    opType: "Unsqueeze",
+    inputs: ["float32[2, 3]", int64(-4)],
+    code: "PARE_SHAPE",
+    message: /one of axes is -4; it must be between -3 and 2/,
+  },
+  "a permutation of other axes": {
+    opType: "Transpose",
+    inputs: ["float32[2, 3]"],
+    attributes: { perm: [0, 1, 2] },
+    code: "PARE_SHAPE",
+    message: /perm has 3 axes for 2 dimensions/,
+  },
+  "Expand to what does not broadcast": {
+    opType: "Expand",
+    inputs: ["float32[2, 3]", int64(4)],
+    code: "PARE_SHAPE",
+    message: /does not broadcast with \[4\]/,
+  },
+  "dimensions that overflow": {
+    opType: "Tile",
+    inputs: ["float32[4294967296, 3]", int64(4294967296, 1)],
+    code: "PARE_SHAPE",
+    message: /exceed 64 bits/,
+  },
+  "more elements than can be counted": {
+    opType: "Expand",
+    inputs: ["float32[1, 1]", int64(4294967296, 4294967296)],
+    code: "PARE_SHAPE",
+    message: /more elements than 64 bits can count/,
+  },
+});
