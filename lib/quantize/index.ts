@@ -58,23 +58,31 @@ function makeConstant(model: Model, report: Report): void {
     report.note(`IR version ${before} became 4, which lets a weight be a constant.`);
 }
 
-/** Raises the opset to what the rewrite writes; weights of int8 and int16 have another form where that fails. */
+/** Raises the opset to what the rewrite writes; whole weights of integers have another form where that fails. */
 function raiseOpset(model: Model, options: Resolved, report: Report): void {
-  const { dtype, mode, blockSize } = options;
   const now = model.opset() ?? 0;
-  const wanted = mode === "dynamic" ? 11 : mode === "weights" && !isHalf(dtype) ? opsetForWeights(options) : 0;
-  // com.microsoft's DequantizeLinear takes int16 at any opset.
-  const needless = mode === "weights" && blockSize === 0 && (dtype === "int16" || dtype === "uint16");
-  if (now >= wanted || needless) return;
+  const { version, needs, otherwise } = neededOpset(options);
+  if (now >= version) return;
   try {
-    model.upgradeOpset(wanted);
-    report.note(
-      `Opset ${now} became ${wanted}, which ${mode === "dynamic" ? "DynamicQuantizeLinear" : "DequantizeLinear"} needs.`,
-    );
+    model.upgradeOpset(version);
+    report.note(`Opset ${now} became ${version}, which ${needs} needs.`);
   } catch (error) {
-    if (mode === "dynamic" || blockSize > 0 || !(error instanceof PareError)) throw error;
-    report.note(`Opset ${now} stays, with com.microsoft's DequantizeLinear: ${error.message}`);
+    if (otherwise === undefined || !(error instanceof PareError)) throw error;
+    report.note(`Opset ${now} stays, with ${otherwise}: ${error.message}`);
   }
+}
+
+function neededOpset(options: Resolved): { version: number; needs: string; otherwise?: string } {
+  const { dtype, mode, blockSize } = options;
+  if (dtype === "float16") return { version: 7, needs: "Cast" };
+  if (dtype === "bfloat16") return { version: 13, needs: "Cast to bfloat16" };
+  if (mode === "dynamic") return { version: 11, needs: "DynamicQuantizeLinear" };
+  if (mode !== "weights") return { version: 7, needs: "MatMul" };
+  const needed = { version: opsetForWeights(options), needs: "DequantizeLinear" };
+  if (blockSize > 0) return needed;
+  const otherwise = "com.microsoft's DequantizeLinear";
+  // That one takes int16 at any opset.
+  return dtype === "int16" || dtype === "uint16" ? { ...needed, version: 7 } : { ...needed, otherwise };
 }
 
 /** Types that came with a version of the format. */
