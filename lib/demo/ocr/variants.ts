@@ -11,6 +11,7 @@ export interface Variant {
 export const variants: readonly Variant[] = [
   { name: "float32" },
   { name: "float16", options: { dtype: "float16" } },
+  { name: "bfloat16", options: { dtype: "bfloat16" } },
   { name: "int16 weights", options: { dtype: "int16", mode: "weights" } },
   { name: "int8 weights", options: { dtype: "int8", mode: "weights" } },
   { name: "int4 weights", options: { dtype: "int4", mode: "weights", blockSize: 32 } },
