@@ -117,7 +117,7 @@ Status packBnb4(const Execution& execution, const UnalignedFloat* x, size_t k, s
   std::vector<QuantizationError> parts(error ? blocks.pieces() : 0);
   std::atomic<uint64_t> nans{0};
   constexpr size_t longestBlock = 4096;
-  const Status status = blocks.forEach(execution, [&](size_t piece, const float* values, size_t count, size_t block) {
+  Status status = blocks.forEach(execution, [&](size_t piece, const float* values, size_t count, size_t block) {
     uint8_t* codes = data + block * (blockSize / 2);
     const size_t found = pack(values, count, codes, absmax + block);
     if (found) nans.fetch_add(found, std::memory_order_relaxed);

@@ -1,10 +1,8 @@
-// The slow, obvious version of prune.h: groups are sorted.
+// The slow, obvious version of prune.h: one element against all others.
 #include "kernels/prune.h"
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
-#include <vector>
 
 namespace pare::PARE_LEVEL {
 namespace {
@@ -51,17 +49,19 @@ size_t prune(const UnalignedFloat* in, const UnalignedFloat* scores, UnalignedFl
   return pruned;
 }
 
-// One group of elements that lie `step` apart.
+// One group of elements that lie `step` apart: one stays if fewer than n beat it.
 void pruneGroup(const UnalignedFloat* in, UnalignedFloat* out, uint8_t* mask, size_t length, size_t step, size_t n) {
-  std::vector<size_t> order(length);
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return patternOf(in[a * step]) > patternOf(in[b * step]); });
+  float group[PruneKernels::largestGroup];  // `out` may be `in`
+  for (size_t i = 0; i < length; i++) group[i] = in[i * step];
   for (size_t i = 0; i < length; i++) {
-    const bool keep = i < n;
-    const size_t at = order[i] * step;
-    if (mask) mask[at] = keep;
-    out[at] = keep ? in[at] : 0.0f;
+    size_t beaten = 0;
+    for (size_t other = 0; other < length; other++) {
+      const uint32_t mine = patternOf(group[i]), its = patternOf(group[other]);
+      if (its > mine || (its == mine && other < i)) beaten++;
+    }
+    const bool keep = beaten < n;
+    if (mask) mask[i * step] = keep;
+    out[i * step] = keep ? group[i] : 0.0f;
   }
 }
 
