@@ -1,12 +1,13 @@
 // float32 ⇄ float16 and bfloat16 (see float16.h). Hardware conversion where the level has it (F16C, AVX-512F, Armv8);
-// elsewhere integer arithmetic that the compiler vectorizes.
+// elsewhere integer arithmetic, on vectors.
 #include "kernels/float16.h"
 
 #include <cstring>
 
 #include "kernels/table.h"
-#if defined(__F16C__) || defined(__AVX512F__)
-#include <immintrin.h>
+#include "kernels/vector.h"
+#if defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 namespace pare::PARE_LEVEL {
@@ -42,6 +43,39 @@ inline float floatOf(uint32_t bits) { return __builtin_bit_cast(float, bits); }
   return floatOf(sign | result);
 }
 
+#if !defined(__F16C__) && !defined(__AVX512F__)
+typedef uint16_t Halves __attribute__((vector_size(laneCount * 2)));
+
+// The same on vectors. Magnitudes are below 2³¹, so that comparisons may be signed.
+inline Halves toFloat16Vector(Floats value) {
+#if defined(__aarch64__)
+  return (Halves)vcvt_f16_f32((float32x4_t)value);
+#else
+  const Ints bits = (Ints)value, magnitude = bits & 0x7fffffff, sign = (bits >> 16) & 0x8000;
+  const Ints normal = (magnitude - 0x38000000 + 0x0fff + ((magnitude >> 13) & 1)) >> 13;
+  const Ints denormal = (Ints)((Floats)magnitude + 0.5f) - 0x3f000000;
+  Ints result = magnitude < 0x38800000 ? denormal : normal;
+  result = magnitude >= 0x477ff000 ? Ints{} + 0x7c00 : result;
+  result = magnitude > 0x7f800000 ? 0x7e00 | ((magnitude >> 13) & 0x1ff) : result;
+  return __builtin_convertvector(sign | result, Halves);
+#endif
+}
+
+inline Floats fromFloat16Vector(Halves half) {
+#if defined(__aarch64__)
+  return (Floats)vcvt_f32_f16((float16x4_t)half);
+#else
+  const Ints wide = __builtin_convertvector(half, Ints), magnitude = wide & 0x7fff, sign = (wide & 0x8000) << 16;
+  const Ints normal = (magnitude << 13) + 0x38000000;
+  const Ints denormal = (Ints)(__builtin_convertvector(magnitude, Floats) * 0x1p-24f);
+  Ints result = magnitude < 0x400 ? denormal : normal;
+  result = magnitude >= 0x7c00 ? (magnitude << 13) + 0x70000000 : result;
+  result = magnitude > 0x7c00 ? result | 0x400000 : result;
+  return (Floats)(sign | result);
+#endif
+}
+#endif
+
 void toFloat16(const UnalignedFloat* in, UnalignedUint16* out, size_t count) {
   size_t i = 0;
 #if defined(__AVX512F__)
@@ -54,6 +88,8 @@ void toFloat16(const UnalignedFloat* in, UnalignedUint16* out, size_t count) {
     const __m128i half = _mm256_cvtps_ph(_mm256_loadu_ps(in + i), _MM_FROUND_TO_NEAREST_INT);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i), half);
   }
+#else
+  for (; i + laneCount <= count; i += laneCount) store(out + i, toFloat16Vector(load<Floats>(in + i)));
 #endif
   for (; i < count; i++) out[i] = toFloat16One(in[i]);
 }
@@ -70,6 +106,8 @@ void fromFloat16(const UnalignedUint16* in, UnalignedFloat* out, size_t count) {
     const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + i));
     _mm256_storeu_ps(out + i, _mm256_cvtph_ps(half));
   }
+#else
+  for (; i + laneCount <= count; i += laneCount) store(out + i, fromFloat16Vector(load<Halves>(in + i)));
 #endif
   for (; i < count; i++) out[i] = fromFloat16One(in[i]);
 }
