@@ -1,8 +1,8 @@
 /** The elementwise transforms against a memory copy of as many bytes on as many threads, numpy and PyTorch beside. */
 import { execFileSync } from "node:child_process";
 import { dirname, join } from "node:path";
+import { binding } from "../lib/binding.js";
 import { kernels } from "../lib/index.js";
-import { Copier } from "./frame/copy.js";
 import { formatSeconds, race, type Competitor } from "./frame/race.js";
 import type { BenchReport } from "./frame/report.js";
 
@@ -33,15 +33,16 @@ export async function run(report: BenchReport): Promise<void> {
     report.progress(`peers, ${threads} threads`);
     const peers = peersOf(count, threads, report);
     const buffers = new Buffers(count);
-    const copier = new Copier(buffers.x.buffer, buffers.y.buffer, threads);
     for (const work of worksOf(buffers, threads)) {
       report.progress(`${work.name}, ${threads} threads`);
       const byteLength = count * work.bytes;
+      // As many bytes as the transform reads and writes, between the same pages.
+      const half = Math.floor(byteLength / 2);
+      const from = new Uint8Array(buffers.x.buffer, 0, half);
+      const to = new Uint8Array(buffers.y.buffer, 0, half);
       const competitors: Record<"transform" | "copy", Competitor> = {
         transform: work.call,
-        copy: () => {
-          copier.copy(Math.floor(byteLength / 2));
-        },
+        copy: () => binding.copy(from, to, { threads }),
       };
       const { transform, copy } = await race(competitors, { restSeconds: rest });
       const peer = work.peer === undefined ? undefined : peers.get(work.peer);
@@ -56,28 +57,27 @@ export async function run(report: BenchReport): Promise<void> {
         peer ? `${(peer.seconds / transform.median).toPrecision(2)} ×` : "–",
       );
     }
-    await copier.stop();
   }
   report.note(
     "bytes: read and written an element; a transform that computes its own scale, or its threshold, reads twice. " +
-      "of copy: the time of a copy that reads and writes as many bytes on as many threads (TypedArray.set), over the transform's. " +
+      "of copy: the time of a copy that reads and writes as many bytes on as many threads (memmove), over the transform's. " +
       "The threshold counts one read; 1 / of copy is the number of passes it takes.",
   );
 }
 
-/** Inputs and outputs in shared memory, where the copy's workers see them. */
+/** Inputs and outputs on huge pages where the system gives them, as pare's own results and numpy's arrays are. */
 class Buffers {
-  readonly x: Float32Array<SharedArrayBuffer>;
-  readonly y: Float32Array<SharedArrayBuffer>;
-  readonly bytes: Uint8Array<SharedArrayBuffer>;
-  readonly mask: Uint8Array<SharedArrayBuffer>;
+  readonly x: Float32Array<ArrayBuffer>;
+  readonly y: Float32Array<ArrayBuffer>;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly mask: Uint8Array<ArrayBuffer>;
 
   constructor(readonly count: number) {
     // The copy moves up to 13 / 2 bytes an element from x to y.
-    this.x = new Float32Array(new SharedArrayBuffer(count * 7), 0, count);
-    this.y = new Float32Array(new SharedArrayBuffer(count * 7), 0, count);
-    this.bytes = new Uint8Array(new SharedArrayBuffer(count * 2));
-    this.mask = new Uint8Array(new SharedArrayBuffer(count));
+    this.x = new Float32Array(binding.allocate(count * 7), 0, count);
+    this.y = new Float32Array(binding.allocate(count * 7), 0, count);
+    this.bytes = new Uint8Array(binding.allocate(count * 2));
+    this.mask = new Uint8Array(binding.allocate(count));
     // Four uniform numbers added up: near enough to a weight's bell curve.
     this.x.set(kernels.randomScores({ seed: 1, count }));
     for (let stream = 1; stream < 4; stream++) {

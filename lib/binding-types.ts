@@ -207,6 +207,8 @@ export interface Binding {
     options: { k: number; n: number; blockSize: number; type: "nf4" | "fp4" } & PackOptions,
     call?: NativeCall,
   ): unknown;
+  /** A memory copy: what benches hold transforms against. */
+  copy(bytes: TypedArray, out?: TypedArray, call?: NativeCall): unknown;
   /** → ArrayBuffer or `out` of the columns × rows matrix; elementSize is 1, 2, 4 or 8 bytes. */
   transpose(
     bytes: TypedArray,
