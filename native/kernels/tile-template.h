@@ -91,7 +91,7 @@ PARE_INLINE void multiplyStrips(const MatmulTile& tile, const uint8_t* b, uint8_
         for (int row = 0; row < Arithmetic::unitRows; row++)
 #pragma GCC unroll 4
           for (size_t byte = 0; byte < vectors * Arithmetic::streamedBytes; byte += 64)
-            __builtin_prefetch(strip[s] + fetchAhead * bStride + row * tile.bRowStride + byte);
+            __builtin_prefetch(strip[s] + fetchAhead / Arithmetic::unitRows * bStride + row * tile.bRowStride + byte);
       }
       strip[s] += bStride;
     }
