@@ -10,7 +10,7 @@ MatmulCut::MatmulCut(const TileKernel& tile, size_t m, size_t n, size_t depth) {
   constexpr double leastWork = 0x1p18, ampleWork = 0x1p27;
   constexpr size_t fewPieces = 4, mostPieces = 64;
   // Rows that make copying or packing B cheap beside the arithmetic, and rows that still fit the second cache level.
-  const size_t leastRows = 2 * tile.rows, mostRows = 18 * tile.rows;
+  const size_t leastRows = 2 * tile.rows, mostRows = 24 * tile.rows;
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(depth);
   const size_t wanted = std::max(static_cast<size_t>(std::clamp<double>(work / leastWork, 1, fewPieces)),
                                  static_cast<size_t>(std::clamp<double>(work / ampleWork, 1, mostPieces)));

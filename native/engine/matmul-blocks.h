@@ -2,10 +2,10 @@
 // caches.
 //
 // A piece is some rows by some columns of C, over the whole depth; pieces depend on the shape alone, and share nothing
-// but what they read. Within a piece a block of depth is one strip of B, which the first cache level holds while every
-// tile of A passes over it, and those tiles, which the second holds while every strip passes over them. B in row-major
-// order needs no packing of its own: the first tile's pass copies the strip while it computes. Few rows (one tile)
-// never copy: B is read once.
+// but what they read. Within a piece a block of depth is a few strips of B, which stay near while every tile of A
+// passes over them, and those tiles, which the second cache level holds while all strips go by. B in row-major order
+// needs no packing of its own: the first tile's pass copies the strips while it computes. Few rows (one tile) never
+// copy: B is read once.
 #pragma once
 
 #include <atomic>
@@ -31,14 +31,15 @@ struct MatmulCut {
   size_t rowPieces, rowsEach, columnPieces, columnsEach;
 
   MatmulCut(const TileKernel& tile, size_t m, size_t n, size_t depth);
-  size_t pieces() const { return rowPieces * columnPieces; }
 };
 
-// A strip of B in the first cache level: 256 × 128 bytes leave a third of its 48 KB (32 KB on older machines: the strip
-// then streams from the second level, which it is read from forward).
+// With it a strip of B has at most 256 × 128 bytes, two thirds of a first cache level of 48 KB; where that is smaller
+// it streams from the second, forward. C is read and written once a block.
 constexpr size_t depthBlock = 256;
 // Units of depth at a time when rows of B are read from end to end.
 constexpr size_t sweepDepth = 16;
+// Strips that tiles pass over together: their rows are a whole cache line of bytes, and four lines of floats.
+constexpr size_t passGroup = 2;
 // Strips packed side by side for a single tile, in blocks of depth that many times shorter.
 constexpr size_t stripGroup = 8;
 // Packed units of A made at a time when pieces share them.
@@ -50,11 +51,12 @@ inline size_t evenly(size_t whole, size_t most) { return ceilDivide(whole, ceilD
 
 // Operands:
 //   void packA(size_t row, size_t rows, size_t unit, size_t units, uint32_t* to) const;
-//   void packB(size_t column, size_t columns, size_t unit, size_t units, uint32_t* to) const;   strip after strip
-//   static constexpr size_t stripsTogether;   strips that packB had better be asked for at a time
-//   static constexpr bool sumsColumns; bool needsSums() const; void sumColumns(const uint32_t* strip, size_t units,
-//   int32_t* sums) const; void finish(size_t row, size_t rows, size_t column, size_t columns, int32_t* sums) const; C's
-//   piece is there
+//   void packB(size_t column, size_t columns, size_t unit, size_t units, uint32_t* to) const;     strip after strip
+//   static constexpr bool sumsColumns;                                                            ever
+//   bool needsSums() const;                                                                       this time
+//   void sumColumns(const uint32_t* strip, size_t units, int32_t* sums) const;
+//   void finish(size_t row, size_t rows, size_t column, size_t columns, int32_t* sums) const;     that part of C is
+//   there
 template <class Operands>
 class MatmulBlocks {
  public:
@@ -124,7 +126,8 @@ class MatmulBlocks {
   void piece(size_t row, size_t rows, size_t column, size_t columns, const uint32_t* sharedA) {
     const Tiles tiles = tilesOf(rows);
     const size_t strips = ceilDivide(columns, tile_.stripColumns);
-    const size_t groupUnits = depthBlock * tile_.stripColumns, blockUnits = sharedA ? 0 : rows * depthBlock;
+    const size_t groupUnits = depthBlock * std::max(stripGroup, passGroup) * tile_.stripColumns,
+                 blockUnits = sharedA ? 0 : rows * depthBlock;
     const size_t sumCount = Operands::sumsColumns ? strips * tile_.stripColumns : 0;
     const Scratch scratch((groupUnits + blockUnits + sumCount) * 4);
     if (!scratch.data()) {
@@ -142,68 +145,80 @@ class MatmulBlocks {
   }
 
   void manyRows(size_t row, const Tiles& tiles, size_t column, size_t columns, const uint32_t* sharedA, uint32_t* block,
-                uint32_t* strip, int32_t* sums) const {
-    const bool packs = !right_.packed && !right_.rows;
-    const size_t together = packs ? Operands::stripsTogether : 1, width = together * tile_.stripColumns;
+                uint32_t* strips, int32_t* sums) const {
+    const size_t width = passGroup * tile_.stripColumns;
     // A unit that B's last rows do not fill is a block of its own, since it cannot be read in place.
     const size_t streamed = right_.rows ? right_.wholeDepth : 0;
-    const size_t blockDepth = evenly(right_.rows ? std::max<size_t>(streamed, 1) : depth_, depthBlock / together);
+    const size_t blockDepth = evenly(right_.rows ? std::max<size_t>(streamed, 1) : depth_, depthBlock);
     for (size_t unit = 0, units; unit < depth_ && !execution_.isCancelled(); unit += units) {
       units = std::min(blockDepth, (unit < streamed ? streamed : depth_) - unit);
-      if (!sharedA)
-        for (size_t t = 0; t < tiles.count; t++)
-          operands_.packA(row + tiles.begin(t), tiles.height(t), unit, units, block + tiles.begin(t) * units);
       for (size_t j = 0; j < columns; j += width) {
         MatmulTile tile = tileAt(row, column + j, std::min(width, columns - j), unit, units);
-        const uint8_t* first = tile.c;
+        const size_t here = tile.columns;
+        // Columns of whole strips that the first tile copies while it reads them; the rest of B is packed now.
+        const size_t copied = unit < streamed ? here / tile_.stripColumns * tile_.stripColumns : 0;
         if (right_.packed) {
           placePacked(tile, column + j, unit);
-        } else if (unit < streamed && tile.columns == tile_.stripColumns) {
-          placeRows(tile, column + j, unit);
-          tile.bCopy = strip;
         } else {
-          operands_.packB(column + j, tile.columns, unit, units, strip);
-          placeStrip(tile, strip, units);
-          sumStrips(strip, tile.columns, units, sums + j);
+          if (copied < here) operands_.packB(column + j + copied, here - copied, unit, units, strips + copied * units);
+          placeStrips(tile, strips, units);
         }
         for (size_t t = 0; t < tiles.count; t++) {
           tile.rows = tiles.height(t);
-          tile.a = sharedA ? sharedA + tiles.begin(t) * depth_ + unit * tile.rows : block + tiles.begin(t) * units;
-          const uint8_t* next = tile.c + tile.rows * tile.cStride;
-          const bool last = t + 1 == tiles.count;
-          tile.cNext = last ? first + width * 4 : next;
+          tile.c = c_ + ((row + tiles.begin(t)) * n_ + column + j) * 4;
+          if (sharedA) {
+            tile.a = sharedA + tiles.begin(t) * depth_ + unit * tile.rows;
+          } else {
+            uint32_t* packed = block + tiles.begin(t) * units;
+            if (j == 0) operands_.packA(row + tiles.begin(t), tile.rows, unit, units, packed);
+            tile.a = packed;
+          }
+          tile.cNext = t + 1 < tiles.count ? tile.c + tile.rows * tile.cStride : nullptr;
+          if (t == 0 && copied > 0) {
+            MatmulTile first = tile;
+            placeRows(first, column + j, unit);
+            first.columns = copied;
+            first.bCopy = strips;
+            tile_.multiply(first);
+            if (copied == here) continue;
+            first = tile;
+            first.b += copied / tile_.stripColumns * tile.bStripStride;
+            first.c += copied * 4;
+            first.columns = here - copied;
+            tile_.multiply(first);
+            continue;
+          }
           placeFetch(tile, t, column, columns, j, width, unit, units);
           tile_.multiply(tile);
-          tile.c += tile.rows * tile.cStride;
-          if (tile.bCopy) {
-            placeStrip(tile, strip, units);
-            sumStrips(strip, tile.columns, units, sums + j);
-          }
         }
-        if (unit + units == depth_) operands_.finish(row, tiles.rows, column + j, tile.columns, sums + j);
+        if (!right_.packed) sumStrips(strips, here, units, sums + j);
+        if (unit + units == depth_) operands_.finish(row, tiles.rows, column + j, here, sums + j);
       }
     }
   }
 
-  // While tiles pass over a packed strip, the rows of B that the next strip is made from come nearer, half a kilobyte a
-  // pass: no prefetcher follows rows that lie a page apart.
+  // While tiles pass over packed strips, the part of B that comes next comes nearer, a line for each step: no
+  // prefetcher follows rows that lie a page apart.
   void placeFetch(MatmulTile& tile, size_t pass, size_t column, size_t columns, size_t j, size_t width, size_t unit,
                   size_t units) const {
-    tile.fetchStride = 0;
-    const size_t stripBytes = width * (right_.packed ? 4 : right_.elementSize), lines = ceilDivide(stripBytes, 64);
-    if ((!right_.rows && !right_.packed) || tile.bCopy || pass == 0 || pass > lines * right_.unitRows) return;
+    tile.fetchStride = tile.fetchStripStride = 0;
+    const size_t elementSize = right_.packed ? 4 : right_.elementSize;
+    const size_t stripBytes = tile_.stripColumns * elementSize, lines = ceilDivide(stripBytes, 64);
+    if ((!right_.rows && !right_.packed) || pass == 0 || pass > lines * right_.unitRows) return;
     const bool last = j + width >= columns;
+    const size_t nextColumn = last ? column : column + j + width, nextUnit = last ? unit + units : unit;
     if (right_.packed) {
-      const size_t strip = (last ? column : column + j + width) * depth_;
-      const size_t at = strip + (last ? unit + units : unit) * tile_.stripColumns;
-      tile.fetch = reinterpret_cast<const uint8_t*>(right_.packed + at) + (pass - 1) * units * 64;
+      tile.fetch =
+          reinterpret_cast<const uint8_t*>(right_.packed + nextColumn * depth_ + nextUnit * tile_.stripColumns) +
+          (pass - 1) * units * 64;
       tile.fetchStride = 64;
+      tile.fetchStripStride = depth_ * stripBytes;
       return;
     }
-    const size_t row = (last ? unit + units : unit) * right_.unitRows + (pass - 1) / lines * units;
-    const size_t at = (last ? column : column + j + width) * right_.elementSize + (pass - 1) % lines * 64;
-    tile.fetch = right_.rows + row * right_.rowStride + at;
+    const size_t nextRow = nextUnit * right_.unitRows + (pass - 1) / lines * units;
+    tile.fetch = right_.rows + nextRow * right_.rowStride + nextColumn * elementSize + (pass - 1) % lines * 64;
     tile.fetchStride = right_.rowStride;
+    tile.fetchStripStride = stripBytes;
   }
 
   void fewRows(size_t row, size_t rows, size_t column, size_t columns, const uint32_t* a, uint32_t* strip,
@@ -242,7 +257,7 @@ class MatmulBlocks {
         MatmulTile tile = tileAt(row, column + j, std::min(width, columns - j), at, units);
         operands_.packB(column + j, tile.columns, at, units, strip);
         sumStrips(strip, tile.columns, units, sums + j);
-        placeStrip(tile, strip, units);
+        placeStrips(tile, strip, units);
         tile.rows = rows;
         tile.a = a + at * rows;
         tile_.multiply(tile);
@@ -270,6 +285,7 @@ class MatmulBlocks {
             .cNext = nullptr,
             .fetch = c_,
             .fetchStride = 0,
+            .fetchStripStride = 0,
             .rows = 0,
             .columns = columns,
             .depth = units,
@@ -286,7 +302,7 @@ class MatmulBlocks {
     tile.bStripStride = tile_.stripColumns * right_.elementSize;
     tile.streams = true;
   }
-  void placeStrip(MatmulTile& tile, const uint32_t* strip, size_t units) const {
+  void placeStrips(MatmulTile& tile, const uint32_t* strip, size_t units) const {
     tile.b = reinterpret_cast<const uint8_t*>(strip);
     tile.bStride = tile_.stripColumns * 4;
     tile.bStripStride = units * tile_.stripColumns * 4;

@@ -29,8 +29,6 @@ struct IntegerOperands {
   const int32_t* packedSums;  // of the columns of a packed B
 
   static constexpr bool sumsColumns = true;
-  // A strip's rows are half a cache line long: two strips at a time read B once.
-  static constexpr size_t stripsTogether = 2;
 
   void packA(size_t row, size_t rows, size_t unit, size_t units, uint32_t* to) const {
     const size_t from = unit * kernels.unitDepth;

@@ -28,7 +28,6 @@ struct FloatOperands {
         kernels.packColumns(of.b + unit * of.n + column + j, of.n, count, units, to + j * units, stride);
     }
   }
-  static constexpr size_t stripsTogether = 1;
   static constexpr bool sumsColumns = false;
   static bool needsSums() { return false; }
   void sumColumns(const uint32_t*, size_t, int32_t*) const {}

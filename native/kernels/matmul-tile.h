@@ -19,13 +19,14 @@ struct MatmulTile {
   size_t bRowStride;     // streams: bytes from one row of B to the next, of which a unit may take several
   uint32_t bFlip;        // streams, integers: 0x80 in each byte when packing would turn over the values' top bits …
   uint32_t bBias;        // … and what to subtract afterwards, in both halves, where packing widens signed values
-  uint32_t* bCopy;       // not null: the one strip is packed to here while it is read
+  uint32_t* bCopy;       // not null: the strips, whole ones, are packed to here while they are read
   uint8_t* c;            // any alignment
   size_t cStride;        // bytes from one row to the next
   const uint8_t* cNext;  // where the next tile's C begins, to be fetched meanwhile; or null
-  const uint8_t*
-      fetch;  // what else will be needed soon: a line for each unit of depth and strip, fetchStride bytes apart
-  size_t fetchStride;
+  // What else will be needed soon: from `fetch` on a line for each unit of depth, fetchStride bytes apart, and the same
+  // for each strip, fetchStripStride bytes further.
+  const uint8_t* fetch;
+  size_t fetchStride, fetchStripStride;
   size_t rows;     // 1 … TileKernel::rows
   size_t columns;  // any number; B's strips are whole all the same, their last columns padded
   size_t depth;

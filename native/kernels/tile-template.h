@@ -42,15 +42,16 @@ PARE_INLINE Pointer nextRow(Pointer row, size_t stride) {
 enum class Source { packed, streamed, copied };
 
 template <class Arithmetic, int rows, int strips, int vectors, Source source>
-PARE_INLINE void multiplyStrips(const MatmulTile& tile, const uint8_t* b, uint8_t* c, size_t cStride,
-                                const uint8_t* fetch) {
+PARE_INLINE void multiplyStrips(const MatmulTile& tile, size_t column, uint8_t* c, size_t cStride) {
   constexpr int width = strips * vectors;
   using Vector = typename Arithmetic::Vector;
   const uint32_t* a = tile.a;
+  const size_t first = column / stripColumns;
   const uint8_t* strip[strips];
 #pragma GCC unroll 8
-  for (int s = 0; s < strips; s++) strip[s] = b + static_cast<size_t>(s) * tile.bStripStride;
-  [[maybe_unused]] uint32_t* copy = tile.bCopy;
+  for (int s = 0; s < strips; s++) strip[s] = tile.b + (first + static_cast<size_t>(s)) * tile.bStripStride;
+  const uint8_t* fetch = tile.fetch + first * tile.fetchStripStride;
+  [[maybe_unused]] uint32_t* copy = tile.bCopy + first * tile.depth * stripColumns;
   const size_t bStride = tile.bStride;
 
   typename Arithmetic::Holder sum[rows][width];
@@ -68,7 +69,8 @@ PARE_INLINE void multiplyStrips(const MatmulTile& tile, const uint8_t* b, uint8_
 #pragma GCC unroll 16
       for (int v = 0; v < width; v++) sum[i][v].value = Arithmetic::zero();
   }
-  if (const uint8_t* next = tile.cNext) {
+  const bool last = column + static_cast<size_t>(strips) * stripColumns >= tile.columns;
+  if (const uint8_t* next = last ? tile.cNext : c + width * sizeof(Vector)) {
     for (int i = 0; i < rows; i++, next += cStride)
       for (size_t byte = 0; byte < width * sizeof(Vector); byte += 64) __builtin_prefetch(next + byte);
   }
@@ -121,16 +123,18 @@ PARE_INLINE void multiplyStrips(const MatmulTile& tile, const uint8_t* b, uint8_
 
 // The last columns, fewer than a strip: computed beside C, so that nothing outside of it is touched.
 template <class Arithmetic, int rows, int vectors>
-void multiplyTail(const MatmulTile& tile, const uint8_t* b, uint8_t* c, size_t columns) {
+void multiplyTail(const MatmulTile& tile, size_t column) {
+  const size_t columns = tile.columns - column;
   if constexpr (vectors > 1) {
     if (columns <= static_cast<size_t>((vectors - 1) * vectorLanes))
-      return multiplyTail<Arithmetic, rows, vectors - 1>(tile, b, c, columns);
+      return multiplyTail<Arithmetic, rows, vectors - 1>(tile, column);
   }
+  uint8_t* c = tile.c + column * 4;
   alignas(64) uint32_t buffer[rows][vectors * vectorLanes];
   if (tile.accumulate)
     for (int i = 0; i < rows; i++) __builtin_memcpy(buffer[i], c + i * tile.cStride, columns * 4);
-  multiplyStrips<Arithmetic, rows, 1, vectors, Source::packed>(tile, b, reinterpret_cast<uint8_t*>(buffer),
-                                                               sizeof buffer[0], tile.fetch);
+  multiplyStrips<Arithmetic, rows, 1, vectors, Source::packed>(tile, column, reinterpret_cast<uint8_t*>(buffer),
+                                                               sizeof buffer[0]);
   for (int i = 0; i < rows; i++) __builtin_memcpy(c + i * tile.cStride, buffer[i], columns * 4);
 }
 
@@ -138,29 +142,28 @@ template <class Arithmetic, int rows, int strips>
 PARE_INLINE void multiplyRows(const MatmulTile& tile, size_t column) {
   constexpr size_t width = static_cast<size_t>(strips) * stripColumns;
   for (; column + width <= tile.columns; column += width) {
-    const uint8_t* b = tile.b + column / stripColumns * tile.bStripStride;
-    const uint8_t* fetch = tile.fetch + column / stripColumns * tile.depth * tile.fetchStride;
+    uint8_t* c = tile.c + column * 4;
     if (tile.streams)
-      multiplyStrips<Arithmetic, rows, strips, stripVectors, Source::streamed>(tile, b, tile.c + column * 4,
-                                                                               tile.cStride, fetch);
+      multiplyStrips<Arithmetic, rows, strips, stripVectors, Source::streamed>(tile, column, c, tile.cStride);
     else
-      multiplyStrips<Arithmetic, rows, strips, stripVectors, Source::packed>(tile, b, tile.c + column * 4, tile.cStride,
-                                                                             fetch);
+      multiplyStrips<Arithmetic, rows, strips, stripVectors, Source::packed>(tile, column, c, tile.cStride);
   }
   if constexpr (strips > 1) {
     multiplyRows<Arithmetic, rows, strips / 2>(tile, column);
   } else if (column < tile.columns) {
-    const uint8_t* b = tile.b + column / stripColumns * tile.bStripStride;
-    multiplyTail<Arithmetic, rows, stripVectors>(tile, b, tile.c + column * 4, tile.columns - column);
+    multiplyTail<Arithmetic, rows, stripVectors>(tile, column);
   }
 }
 
 template <class Arithmetic, int rows>
 [[gnu::noinline]] void multiplyTile(const MatmulTile& tile) {
-  if (tile.bCopy)
-    multiplyStrips<Arithmetic, rows, 1, stripVectors, Source::copied>(tile, tile.b, tile.c, tile.cStride, tile.fetch);
-  else
+  if (tile.bCopy) {
+    for (size_t column = 0; column < tile.columns; column += stripColumns)
+      multiplyStrips<Arithmetic, rows, 1, stripVectors, Source::copied>(tile, column, tile.c + column * 4,
+                                                                        tile.cStride);
+  } else {
     multiplyRows<Arithmetic, rows, widestStrips(rows)>(tile, 0);
+  }
 }
 
 template <class Arithmetic, int rows = tileRows>

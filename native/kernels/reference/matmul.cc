@@ -15,9 +15,12 @@ float floatAt(const void* from) {
 }
 
 void multiply(const MatmulTile& tile) {
-  for (size_t j = 0; tile.bCopy && j < stripColumns; j++)
-    for (size_t u = 0; u < tile.depth; u++)
-      std::memcpy(tile.bCopy + u * stripColumns + j, tile.b + u * tile.bStride + j * 4, 4);
+  for (size_t j = 0; tile.bCopy && j < tile.columns; j++)
+    for (size_t u = 0; u < tile.depth; u++) {
+      const size_t strip = j / stripColumns, column = j % stripColumns;
+      std::memcpy(tile.bCopy + (strip * tile.depth + u) * stripColumns + column,
+                  tile.b + strip * tile.bStripStride + u * tile.bStride + column * 4, 4);
+    }
   for (size_t i = 0; i < tile.rows; i++)
     for (size_t j = 0; j < tile.columns; j++) {
       const uint8_t* b = tile.b + j / stripColumns * tile.bStripStride + j % stripColumns * 4;
