@@ -13,7 +13,9 @@
 
 namespace pare::PARE_LEVEL {
 
-#if defined(__aarch64__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int stripVectors = 2, tileRows = 3;  // with checks on every access the large tiles take the compiler minutes
+#elif defined(__aarch64__)
 constexpr int stripVectors = 4, tileRows = 6;
 #else
 constexpr int stripVectors = 2, tileRows = vectorRegisters == 32 ? 14 : 6;
