@@ -71,15 +71,22 @@ class Describer {
     this.#queue.push(model.graph);
     for (const graph of this.#queue) this.#block(graph);
     const opsets = model.proto.opsetImport.flatMap(({ domain, version }) => [this.#string(domain), clamp(version)]);
+    const parts: [number, number[]][] = [
+      [opsets.length / 2, opsets],
+      [this.#tensorCount, this.#tensors],
+      [this.#valueCount, this.#values],
+      [this.#queue.length, this.#blocks],
+    ];
+    const words = new Int32Array(parts.reduce((length, [, list]) => length + 1 + list.length, 1));
+    words[0] = 1;
+    let at = 1;
+    for (const [count, list] of parts) {
+      words[at] = count;
+      words.set(list, at + 1);
+      at += 1 + list.length;
+    }
     return {
-      words: Int32Array.from([
-        1,
-        opsets.length / 2,
-        ...opsets,
-        ...[this.#tensorCount, this.#tensors].flat(),
-        ...[this.#valueCount, this.#values].flat(),
-        ...[this.#queue.length, this.#blocks].flat(),
-      ]),
+      words,
       strings: this.#strings,
       bytes: this.#bytes,
       scopes: this.#scopes,
@@ -97,6 +104,11 @@ class Describer {
   }
 
   #wide(list: number[], value: bigint): void {
+    const small = Number(value);
+    if (small === (small | 0)) {
+      list.push(small, small >> 31);
+      return;
+    }
     const bits = BigInt.asIntN(64, value);
     list.push(Number(BigInt.asIntN(32, bits)), Number(bits >> 32n));
   }

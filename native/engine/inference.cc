@@ -7,6 +7,9 @@
 namespace pare {
 namespace {
 
+// No model has so many; a hostile one could ask for billions.
+constexpr size_t maxRank = 256;
+
 class Inference final : public BlockInference {
  public:
   Inference(const Graph& graph, SymbolTable& symbols, const InferenceOptions& options, std::vector<TensorType>& types)
@@ -232,6 +235,9 @@ class Inference final : public BlockInference {
   Status checkOutputs(const Node& node, const std::vector<TensorType>& outputs) const {
     for (const TensorType& type : outputs) {
       if (!type.ranked) continue;
+      if (type.dims.size() > maxRank)
+        return Status::shape(label(node) + ": the result would have " + std::to_string(type.dims.size()) +
+                             " dimensions; at most " + std::to_string(maxRank) + " make sense.");
       int64_t count = 1;
       bool tooLarge = false, empty = false;
       for (const Dim dim : type.dims) {
