@@ -9,9 +9,10 @@ namespace {
 
 void range(const UnalignedFloat* in, size_t count, float* low, float* high) {
   for (size_t i = 0; i < count; i++) {
-    if (!std::isfinite(in[i])) continue;
-    *low = std::min<float>(*low, in[i]);
-    *high = std::max<float>(*high, in[i]);
+    const float value = in[i];  // a reference to it would claim to be aligned
+    if (!std::isfinite(value)) continue;
+    *low = std::min(*low, value);
+    *high = std::max(*high, value);
   }
 }
 
