@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { measure, type Form } from "../lib/demo/ocr/measure.js";
 import { createTasks } from "../lib/demo/ocr/tasks.js";
 import { load, quantize, type QuantizeOptions } from "../lib/index.js";
-import { formatBytes } from "../lib/report/format.js";
+import { formatBytes, formatDecibels, formatDuration } from "../lib/report/format.js";
 import type { BenchReport } from "./frame/report.js";
 
 export const title = "PP-OCR quantized by pare and by onnxruntime.quantization";
@@ -34,13 +34,13 @@ export async function run(report: BenchReport): Promise<void> {
         `ONNX Runtime's own files are left out: ${python} has no onnx and onnxruntime (PARE_PYTHON names another Python; bench/oracle/ocr.py says which versions).`,
       );
     }
-    const row = report.table("Right answers, and one run in onnxruntime-node", [
+    const row = report.table("Right answers, and the median of a run in onnxruntime-node", [
       "model",
       "form",
       "size",
       "cosine",
-      "SNR, dB",
-      "ms",
+      "SNR",
+      "one run",
       "right",
     ]);
     for (const task of tasks) {
@@ -60,7 +60,15 @@ export async function run(report: BenchReport): Promise<void> {
         },
       });
       for (const { model: name, dtype, bytes, cosine, snrDb, latencyMs, right, total } of rows)
-        row(name, dtype, formatBytes(bytes), cosine.toFixed(5), snrDb, latencyMs, `${right} of ${total}`);
+        row(
+          name,
+          dtype,
+          formatBytes(bytes),
+          cosine.toFixed(5),
+          formatDecibels(snrDb),
+          formatDuration(latencyMs),
+          `${right} of ${total}`,
+        );
       report.note(`${task.name}: ${task.counts}.`);
     }
   } finally {
