@@ -175,11 +175,18 @@ const softmaxRows: Adapter = {
   },
 };
 
-/** Factors of a Resize of opset 10, where they are constant. */
-const scalesOf = (node: Node): number[] | undefined => {
+/** How a Resize changes each dimension: more than 0 where it enlarges, less where it shrinks; undefined where unknown. */
+function growthOf(node: Node, { types }: UpgradeContext): number[] | undefined {
   const weight = node.graph.weight(node.inputs[1] ?? "");
-  return weight && Array.from(weight.toFloats());
-};
+  if (weight) return Array.from(weight.toFloats(), (scale) => scale - 1);
+  const [before, after] = [node.inputs[0]!, node.outputs[0]!].map((name) => types()?.in(node.graph, name)?.dims);
+  const growth = before?.map((dim, i) => {
+    const other = after?.[i];
+    // A scale below 1 always takes away, as sizes round down.
+    return dim === other ? 0 : typeof dim === "number" && typeof other === "number" ? other - dim : NaN;
+  });
+  return growth?.some(Number.isNaN) ? undefined : growth;
+}
 
 /**
  * Resize of opset 10 maps a result's place x to x / scale; "nearest" then rounds down where it enlarges, and up where it
@@ -188,15 +195,15 @@ const scalesOf = (node: Node): number[] | undefined => {
 const resizeCoordinates: Adapter = {
   ops: ["Resize"],
   version: 11,
-  refuse: (node) => {
+  refuse: (node, context) => {
     if (node.opType === "Upsample" || node.attribute("mode") === "linear") return undefined;
-    const scales = scalesOf(node);
-    if (!scales) return "its scales are not constant, and whether it rounds up or down depends on them";
-    const isMixed = scales.some((scale) => scale < 1) && scales.some((scale) => scale > 1);
+    const growth = growthOf(node, context);
+    if (!growth) return "its scales are not constant, and whether it rounds up or down depends on them";
+    const isMixed = growth.some((one) => one < 0) && growth.some((one) => one > 0);
     return isMixed ? "it enlarges and shrinks at once, and rounds differently for each" : undefined;
   },
-  adapt: (node) => {
-    const shrinks = scalesOf(node)?.some((scale) => scale < 1) ?? false;
+  adapt: (node, context) => {
+    const shrinks = growthOf(node, context)?.some((one) => one < 0) ?? false;
     const scales = node.inputs[1]!;
     node.setInput(1, constant(node, "roi", "float32", [0], []));
     node.setInput(2, scales);
