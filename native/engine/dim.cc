@@ -259,19 +259,14 @@ bool SymbolTable::mentions(Dim dim, Dim part, AtomKind kind) const {
 }
 
 bool SymbolTable::broadcast(Dim a, Dim b, Dim& result) {
-  if (a == b || b.is(1)) {
-    result = a;
-  } else if (a.is(1)) {
-    result = b;
-  } else if (a.isNumber() && b.isNumber()) {
-    return false;
+  if (a.isNumber() && b.isNumber() && a != b && !a.is(1) && !b.is(1)) return false;
+  // x and min(x, n) can only be equal: where n is the smaller one they would not broadcast.
+  const bool isLeft = a == b || b.is(1) || mentions(b, a, AtomKind::minimum) || mentions(a, b, AtomKind::broadcast);
+  const bool isRight = a.is(1) || mentions(a, b, AtomKind::minimum) || mentions(b, a, AtomKind::broadcast);
+  if (isLeft || isRight) {
+    result = isLeft ? a : b;
   } else if (a.isNumber() || b.isNumber()) {
     result = a.isNumber() ? a : b;  // the symbol is this number, or 1
-  } else if (mentions(b, a, AtomKind::minimum) || mentions(a, b, AtomKind::broadcast)) {
-    // x and min(x, n) can only be equal: where n is the smaller one they would not broadcast.
-    result = a;
-  } else if (mentions(a, b, AtomKind::minimum) || mentions(b, a, AtomKind::broadcast)) {
-    result = b;
   } else {
     if (b.expression < a.expression) std::swap(a, b);
     result = atom({AtomKind::broadcast, true, isDimension(a) && isDimension(b), isUnknown(a) || isUnknown(b),

@@ -66,7 +66,7 @@ std::optional<std::vector<int64_t>> ShapeContext::integers(std::string_view name
 
 std::optional<std::vector<int64_t>> ShapeContext::listOf(size_t input, std::string_view name, bool& given) const {
   if (def().attribute(name)) {
-    const auto list = integers(name);
+    auto list = integers(name);
     given = list.has_value();
     return list;
   }
