@@ -1,11 +1,11 @@
 // The blocking around a tile kernel: how C is cut into pieces for the threads, and each piece into blocks for the
 // caches.
 //
-// A piece is some rows by some columns of C, over the whole depth; pieces depend on the shape alone, and share nothing
-// but what they read. Within a piece a block of depth is a few strips of B, which stay near while every tile of A
-// passes over them, and those tiles, which the second cache level holds while all strips go by. B in row-major order
-// needs no packing of its own: the first tile's pass copies the strips while it computes. Few rows (one tile) never
-// copy: B is read once.
+// A piece is some rows by some columns of C, over the whole depth; pieces share nothing but what they read. How C is
+// cut depends on the threads, and its bits do not: an element's sum is made in the same order wherever it lies. Within
+// a piece a block of depth is a few strips of B, which stay near while every tile of A passes over them, and those
+// tiles, which the second cache level holds while all strips go by. B in row-major order needs no packing of its own:
+// the first tile's pass copies the strips while it computes. Few rows (one tile) never copy: B is read once.
 #pragma once
 
 #include <atomic>
@@ -30,7 +30,7 @@ struct MatmulRight {
 struct MatmulCut {
   size_t rowPieces, rowsEach, columnPieces, columnsEach;
 
-  MatmulCut(const TileKernel& tile, size_t m, size_t n, size_t depth);
+  MatmulCut(const TileKernel& tile, size_t m, size_t n, size_t depth, unsigned threads);
 };
 
 // With it a strip of B has at most 256 × 128 bytes, two thirds of a first cache level of 48 KB; where that is smaller
@@ -70,7 +70,7 @@ class MatmulBlocks {
         n_(n),
         depth_(depth),
         c_(static_cast<uint8_t*>(c)),
-        cut_(tile, m, n, depth) {}
+        cut_(tile, m, n, depth, std::max(1u, execution.threads)) {}
 
   Status run() {
     // Pieces that share rows of A share its packing too; other pieces pack their rows themselves, cache-sized.

@@ -42,16 +42,39 @@ bool spinUntil(Ready ready) {
 
 }  // namespace
 
+// A thread begins with a share of its own, the same one for every job alike: what it wrote and read the last time is
+// still in its caches. Then it takes what others have left.
 struct ThreadPool::Job {
+  static constexpr unsigned mostShares = 64;
+  struct alignas(64) Share {
+    std::atomic<size_t> next;  // the next piece nobody has taken
+    size_t end;
+  };
+
   PieceFunction piece;
   void* context;
-  size_t pieceCount;
-  unsigned wantedHelpers;                  // guarded by the pool's mutex
-  std::atomic<size_t> next{0};             // the next piece nobody has taken
+  unsigned shareCount;
+  unsigned wantedHelpers = 0;              // guarded by the pool's mutex
   std::atomic<uint32_t> helpersInside{0};  // helpers that may still touch this job
+  Share shares[mostShares];                // NOLINT(*-member-init): the first shareCount are set
 
-  void takePieces() {
-    for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < pieceCount;) piece(context, i);
+  Job(PieceFunction pieceFunction, void* pieceContext, size_t pieceCount, unsigned threads)
+      : piece(pieceFunction),
+        context(pieceContext),
+        shareCount(static_cast<unsigned>(std::min<size_t>({threads, pieceCount, mostShares}))) {
+    for (size_t s = 0, begin = 0; s < shareCount; s++) {
+      const size_t end = begin + (pieceCount - begin) / (shareCount - s);
+      shares[s].next.store(begin, std::memory_order_relaxed);
+      shares[s].end = end;
+      begin = end;
+    }
+  }
+
+  void takePieces(unsigned thread) {
+    for (unsigned s = 0; s < shareCount; s++) {
+      Share& share = shares[(thread + s) % shareCount];
+      for (size_t i; (i = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end;) piece(context, i);
+    }
   }
 };
 
@@ -72,11 +95,11 @@ unsigned ThreadPool::defaultThreads() {
 }
 
 void ThreadPool::growTo(unsigned helperCount) {
-  for (; helperCount_ < helperCount; helperCount_++) std::thread([this] { work(); }).detach();
+  for (; helperCount_ < helperCount; helperCount_++) std::thread([this, i = helperCount_ + 1] { work(i); }).detach();
 }
 
 void ThreadPool::runShared(size_t pieceCount, unsigned threads, PieceFunction piece, void* context) {
-  Job job{.piece = piece, .context = context, .pieceCount = pieceCount, .wantedHelpers = 0};
+  Job job(piece, context, pieceCount, threads);
   const unsigned helpers = static_cast<unsigned>(std::min<size_t>({threads - 1, pieceCount - 1, maximumHelpers}));
   {
     const std::lock_guard lock(mutex_);
@@ -95,7 +118,7 @@ void ThreadPool::runShared(size_t pieceCount, unsigned threads, PieceFunction pi
     else
       epoch_.notify_all();
   }
-  job.takePieces();
+  job.takePieces(0);
   {
     const std::lock_guard lock(mutex_);
     jobs_.erase(std::find(jobs_.begin(), jobs_.end(), &job));
@@ -109,7 +132,7 @@ void ThreadPool::runShared(size_t pieceCount, unsigned threads, PieceFunction pi
 ThreadPool::Job* ThreadPool::join() {
   const std::lock_guard lock(mutex_);
   for (Job* job : jobs_) {
-    if (job->wantedHelpers == 0 || job->next.load(std::memory_order_relaxed) >= job->pieceCount) continue;
+    if (job->wantedHelpers == 0) continue;
     job->wantedHelpers--;
     job->helpersInside.fetch_add(1, std::memory_order_relaxed);
     return job;
@@ -117,11 +140,11 @@ ThreadPool::Job* ThreadPool::join() {
   return nullptr;
 }
 
-void ThreadPool::work() {
+void ThreadPool::work(unsigned thread) {
   for (;;) {
     const uint32_t seen = epoch_.load();
     if (Job* job = join()) {
-      job->takePieces();
+      job->takePieces(thread);
       job->helpersInside.fetch_sub(1, std::memory_order_release);
       continue;
     }

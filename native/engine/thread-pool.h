@@ -1,4 +1,5 @@
-// The process's one pool of threads: a job is cut into pieces, and whoever is free takes the next one.
+// The process's one pool of threads: a job is cut into pieces; each thread begins with its share of them, and whoever
+// is done takes the next one of another's.
 //
 // Pieces never depend on the number of threads, so results do not either. The caller works too, and never waits for a
 // thread that has not begun: a busy neighbour slows a job by its share and cannot stop it.
@@ -45,8 +46,8 @@ class ThreadPool {
   ThreadPool() = default;
   void runShared(size_t pieceCount, unsigned threads, PieceFunction piece, void* context);
   void growTo(unsigned helperCount);
-  void work();
-  Job* join();  // the first job that wants another thread, joined; null when there is none
+  void work(unsigned thread);  // the caller of a job is thread 0, helpers count from 1
+  Job* join();                 // the first job that wants another thread, joined; null when there is none
 
   std::mutex mutex_;  // guards jobs_ and helperCount_
   std::vector<Job*> jobs_;
