@@ -216,7 +216,7 @@ class MatmulBlocks {
       return;
     }
     const size_t nextRow = nextUnit * right_.unitRows + (pass - 1) / lines * units;
-    tile.fetch = right_.rows + nextRow * right_.rowStride + nextColumn * elementSize + (pass - 1) % lines * 64;
+    tile.fetch = right_.rows + nextRow * right_.rowStride + nextColumn * elementSize + (pass - 1) % lines * 64 + 63;
     tile.fetchStride = right_.rowStride;
     tile.fetchStripStride = stripBytes;
   }

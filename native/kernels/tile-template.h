@@ -74,7 +74,7 @@ PARE_INLINE void multiplyStrips(const MatmulTile& tile, size_t column, uint8_t* 
   const bool last = column + static_cast<size_t>(strips) * stripColumns >= tile.columns;
   if (const uint8_t* next = last ? tile.cNext : c + width * sizeof(Vector)) {
     for (int i = 0; i < rows; i++, next += cStride)
-      for (size_t byte = 0; byte < width * sizeof(Vector); byte += 64) __builtin_prefetch(next + byte);
+      for (size_t byte = 0; byte < width * sizeof(Vector); byte += 64) __builtin_prefetch(next + byte + 63);
   }
   for (size_t step = tile.depth; step > 0; step--) {
     typename Arithmetic::Holder right[width];
@@ -89,13 +89,15 @@ PARE_INLINE void multiplyStrips(const MatmulTile& tile, size_t column, uint8_t* 
         for (int v = 0; v < vectors; v++)
           right[s * vectors + v].value = Arithmetic::streamB(strip[s] + v * Arithmetic::streamedBytes, tile);
       }
-      // One to three rows go on so fast that only the processor's own prefetcher keeps up.
+      // The line that holds the last byte of each 64: the one before came with the strip before. One to three rows go
+      // on so fast that only the processor's own prefetcher keeps up.
       if constexpr (source != Source::packed && rows > 3) {
 #pragma GCC unroll 4
         for (int row = 0; row < Arithmetic::unitRows; row++)
 #pragma GCC unroll 4
           for (size_t byte = 0; byte < vectors * Arithmetic::streamedBytes; byte += 64)
-            __builtin_prefetch(strip[s] + fetchAhead / Arithmetic::unitRows * bStride + row * tile.bRowStride + byte);
+            __builtin_prefetch(strip[s] + fetchAhead / Arithmetic::unitRows * bStride + row * tile.bRowStride + byte +
+                               63);
       }
       strip[s] += bStride;
     }
