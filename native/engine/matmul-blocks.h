@@ -6,6 +6,9 @@
 // a piece a block of depth is a few strips of B, which stay near while every tile of A passes over them, and those
 // tiles, which the second cache level holds while all strips go by. B in row-major order needs no packing of its own:
 // the first tile's pass copies the strips while it computes. Few rows (one tile) never copy: B is read once.
+//
+// One row by floats that lie row after row is cut along the depth instead, so that each thread reads one part of
+// memory from end to end; the parts, of which the shape alone decides, are added in their order.
 #pragma once
 
 #include <atomic>
@@ -37,13 +40,20 @@ struct MatmulCut {
 // it streams from the second, forward. C is read and written once a block.
 constexpr size_t depthBlock = 256;
 // Units of depth at a time when rows of B are read from end to end.
-constexpr size_t sweepDepth = 16;
+constexpr size_t sweepDepth = 32;
 // Strips that tiles pass over together: their rows are a whole cache line of bytes, and four lines of floats.
 constexpr size_t passGroup = 2;
 // Strips packed side by side for a single tile, in blocks of depth that many times shorter.
 constexpr size_t stripGroup = 8;
 // Packed units of A made at a time when pieces share them.
 constexpr size_t sharedUnits = size_t{4} << 20;
+
+// The parts that the depth of one row is cut into: of 2^18 multiply-adds at least, and so deep that adding them up is
+// nothing beside the products.
+inline size_t depthParts(size_t n, size_t depth) {
+  constexpr size_t leastWork = size_t{1} << 18, leastDepth = 96, mostParts = 8;
+  return std::clamp<size_t>(std::min(n * depth / leastWork, depth / leastDepth), 1, mostParts);
+}
 
 inline size_t ceilDivide(size_t a, size_t b) { return (a + b - 1) / b; }
 // The part size, at most `most`, that cuts `whole` into as few and as equal parts as can be.
@@ -55,6 +65,8 @@ inline size_t evenly(size_t whole, size_t most) { return ceilDivide(whole, ceilD
 //   static constexpr bool sumsColumns;                                                            ever
 //   bool needsSums() const;                                                                       this time
 //   void sumColumns(const uint32_t* strip, size_t units, int32_t* sums) const;
+//   static constexpr bool addsParts;                                                              whether depth is cut
+//   static void add(const uint8_t* part, size_t count, uint8_t* c);                               a part of a row of C
 //   void finish(size_t row, size_t rows, size_t column, size_t columns, int32_t* sums) const;     that part of C is
 //   there
 template <class Operands>
@@ -73,6 +85,8 @@ class MatmulBlocks {
         cut_(tile, m, n, depth, std::max(1u, execution.threads)) {}
 
   Status run() {
+    if constexpr (Operands::addsParts)
+      if (m_ == 1 && right_.rows && depthParts(n_, depth_) > 1) return runByDepth();
     // Pieces that share rows of A share its packing too; other pieces pack their rows themselves, cache-sized.
     const bool shared = cut_.columnPieces > 1 || m_ <= tile_.rows;
     const size_t superRows = shared ? std::max<size_t>(1, sharedUnits / depth_ / cut_.rowsEach) * cut_.rowsEach : m_;
@@ -121,6 +135,33 @@ class MatmulBlocks {
       for (size_t i = 0; i < count; i++) pack(i);
     else
       execution_.forEachPiece(count, pack);
+  }
+
+  // One row: every part but the first makes one of its own, added to C at last.
+  Status runByDepth() {
+    const size_t parts = depthParts(n_, depth_);
+    const size_t strips = n_ / tile_.stripColumns * tile_.stripColumns, columns = n_ - strips;
+    const size_t stripUnits = columns > 0 ? depthBlock * tile_.stripColumns : 0;
+    const Scratch scratch((depth_ + (parts - 1) * n_ + stripUnits) * 4);
+    if (!scratch.data()) return Status::memory("no memory for the parts of a row");
+    auto* a = scratch.as<uint32_t>();
+    auto* sums = reinterpret_cast<uint8_t*>(a + depth_);
+    operands_.packA(0, 1, 0, depth_, a);
+    execution_.forEachPiece(parts, [&](size_t i) {
+      const size_t begin = i * depth_ / parts, end = (i + 1) * depth_ / parts;
+      for (size_t unit = begin; unit < end && strips > 0; unit += sweepDepth) {
+        MatmulTile tile = tileAt(0, 0, strips, unit, std::min(sweepDepth, end - unit));
+        placeRows(tile, 0, unit);
+        tile.c = i == 0 ? c_ : sums + (i - 1) * n_ * 4;
+        tile.accumulate = unit > begin;
+        tile.rows = 1;
+        tile.a = a + unit;
+        tile_.multiply(tile);
+      }
+    });
+    for (size_t i = 0; i + 1 < parts; i++) Operands::add(sums + i * n_ * 4, strips, c_);
+    packRows(0, 1, strips, columns, 0, a, reinterpret_cast<uint32_t*>(sums + (parts - 1) * n_ * 4), nullptr);
+    return execution_.outcome();
   }
 
   void piece(size_t row, size_t rows, size_t column, size_t columns, const uint32_t* sharedA) {

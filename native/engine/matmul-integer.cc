@@ -28,6 +28,7 @@ struct IntegerOperands {
   const Correction& correction;
   const int32_t* packedSums;  // of the columns of a packed B
 
+  static constexpr bool addsParts = false;
   static constexpr bool sumsColumns = true;
 
   void packA(size_t row, size_t rows, size_t unit, size_t units, uint32_t* to) const {

@@ -28,6 +28,12 @@ struct FloatOperands {
         kernels.packColumns(of.b + unit * of.n + column + j, of.n, count, units, to + j * units, stride);
     }
   }
+  static constexpr bool addsParts = true;
+  static void add(const uint8_t* part, size_t count, uint8_t* c) {
+    const auto* from = reinterpret_cast<const UnalignedFloat*>(part);
+    auto* to = reinterpret_cast<UnalignedFloat*>(c);
+    for (size_t i = 0; i < count; i++) to[i] += from[i];
+  }
   static constexpr bool sumsColumns = false;
   static bool needsSums() { return false; }
   void sumColumns(const uint32_t*, size_t, int32_t*) const {}

@@ -46,6 +46,7 @@ const sizes: [number, number, number][] = [
   [1, 1, 1],
   [1, 300, 17],
   [1, 1031, 64],
+  [1, 690, 811],
   [300, 1, 33],
   [2, 5, 3],
   [3, 64, 129],
@@ -55,6 +56,7 @@ const sizes: [number, number, number][] = [
   [29, 63, 520],
   [64, 300, 78],
   [130, 257, 66],
+  [310, 70, 130],
 ];
 const transposes = [
   { transposeA: false, transposeB: false },
