@@ -2,8 +2,9 @@
 // layout, options, call); layout is { outer, axis, inner, blockSize }.
 #include "engine/quantize.h"
 
-#include <cmath>
+#include <algorithm>
 #include <cstring>
+#include <limits>
 #include <memory>
 
 #include "binding/error-object.h"
@@ -55,11 +56,12 @@ QuantizationParameters readParameters(Napi::Object options, QuantizedType type, 
              std::to_string(scaleCount));
   parameters.scale.resize(scaleCount);
   if (scaleCount) std::memcpy(parameters.scale.data(), scale.data, scale.byteLength);
-  for (size_t i = 0; i < scaleCount; i++)
-    if (!(parameters.scale[i] > 0) || !std::isfinite(parameters.scale[i]))
-      fail(
-          env, "PARE_OPTION",
-          "scale[" + std::to_string(i) + "] must be above zero and finite; got " + std::to_string(parameters.scale[i]));
+  const auto isScale = [](float value) { return value > 0 && value <= std::numeric_limits<float>::max(); };
+  const auto wrong = std::find_if_not(parameters.scale.begin(), parameters.scale.end(), isScale);
+  if (wrong != parameters.scale.end())
+    fail(env, "PARE_OPTION",
+         "scale[" + std::to_string(wrong - parameters.scale.begin()) + "] must be above zero and finite; got " +
+             std::to_string(*wrong));
   parameters.zeroPoint.resize(scaleCount);
   if (const Napi::Value given = options.Get("zeroPoint"); !isMissing(given)) {
     const Bytes zeroPoint = readBytes(given, "zeroPoint");

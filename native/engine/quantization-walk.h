@@ -16,7 +16,14 @@ class QuantizationWalk {
     rowLength_ = blocked && layout.inner > 1 ? layout.inner : layout.axis * layout.inner;
     runLength_ = blocked ? std::min(layout.blockSize, layout.axis) : layout.inner;
     runsPerRow_ = layout.blocks();
+    if (blocked && layout.inner == 1 && layout.axis > 0 && layout.axis % layout.blockSize == 0) {
+      // No run ends early: all rows are one.
+      rowLength_ *= layout.outer;
+      runsPerRow_ *= layout.outer;
+    }
   }
+
+  bool hasColumns() const { return columns_; }
 
   // Calls runs(start, runLength, runCount, firstScale) or columns(start, count, firstScale) for consecutive pieces of
   // [begin, end); `start` is the piece's first element.

@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "engine/quantization-walk.h"
+#include "engine/scratch.h"
 
 namespace pare {
 namespace {
@@ -114,39 +115,33 @@ void dequantizeSpan(const QuantizeKernels& table, const QuantizationWalk& walk, 
 }  // namespace
 
 void unpackIntegers(QuantizedType type, const uint8_t* in, int32_t* out, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    const int32_t nibble = isFourBit(type) ? (in[i / 2] >> (i % 2 * 4)) & 15 : 0;
-    switch (type) {
-      case QuantizedType::int8:
-        out[i] = static_cast<int8_t>(in[i]);
-        break;
-      case QuantizedType::uint8:
-        out[i] = in[i];
-        break;
-      case QuantizedType::int16:
-        out[i] = reinterpret_cast<const UnalignedInt16*>(in)[i];
-        break;
-      case QuantizedType::uint16:
-        out[i] = reinterpret_cast<const UnalignedUint16*>(in)[i];
-        break;
-      case QuantizedType::int4:
-        out[i] = (nibble ^ 8) - 8;
-        break;
-      case QuantizedType::uint4:
-        out[i] = nibble;
-        break;
-    }
+  const auto each = [&](auto valueAt) {
+    for (size_t i = 0; i < count; i++) out[i] = valueAt(i);
+  };
+  switch (type) {
+    case QuantizedType::int8:
+      return each([&](size_t i) { return static_cast<int8_t>(in[i]); });
+    case QuantizedType::uint8:
+      return each([&](size_t i) { return in[i]; });
+    case QuantizedType::int16:
+      return each([&](size_t i) { return reinterpret_cast<const UnalignedInt16*>(in)[i]; });
+    case QuantizedType::uint16:
+      return each([&](size_t i) { return reinterpret_cast<const UnalignedUint16*>(in)[i]; });
+    case QuantizedType::int4:
+      return each([&](size_t i) { return (((in[i / 2] >> (i % 2 * 4)) & 15) ^ 8) - 8; });
+    case QuantizedType::uint4:
+      return each([&](size_t i) { return (in[i / 2] >> (i % 2 * 4)) & 15; });
   }
 }
 
 void packIntegers(QuantizedType type, const int32_t* in, uint8_t* out, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    if (isFourBit(type))
-      out[i / 2] = static_cast<uint8_t>(i % 2 ? out[i / 2] | (in[i] & 15) << 4 : in[i] & 15);
-    else if (isSixteenBit(type))
-      reinterpret_cast<UnalignedUint16*>(out)[i] = static_cast<uint16_t>(in[i]);
-    else
-      out[i] = static_cast<uint8_t>(in[i]);
+  if (isFourBit(type)) {
+    for (size_t i = 0; i < count / 2; i++) out[i] = static_cast<uint8_t>((in[2 * i] & 15) | (in[2 * i + 1] & 15) << 4);
+    if (count % 2) out[count / 2] = static_cast<uint8_t>(in[count - 1] & 15);
+  } else if (isSixteenBit(type)) {
+    for (size_t i = 0; i < count; i++) reinterpret_cast<UnalignedUint16*>(out)[i] = static_cast<uint16_t>(in[i]);
+  } else {
+    for (size_t i = 0; i < count; i++) out[i] = static_cast<uint8_t>(in[i]);
   }
 }
 
@@ -175,6 +170,17 @@ Status quantize(const Execution& execution, const UnalignedFloat* in, const Quan
   const QuantizationWalk walk = walkOf(layout, parameters, spread, &used);
   const Bounds bounds = boundsOf(type);
   const size_t width = isSixteenBit(type) ? 2 : 1;
+  const bool isQuick = std::all_of(used->scale.begin(), used->scale.end(), [](float s) { return isQuickScale(s); });
+  const size_t preparedCount = table.prepareScales && walk.hasColumns() && isQuick ? used->scale.size() : 0;
+  const Scratch preparedMemory(preparedCount * 4 * sizeof(float));
+  if (!preparedMemory.data()) return Status::memory("no memory for the scales");
+  QuickScales prepared;
+  if (preparedCount) {
+    auto* floats = preparedMemory.as<float>();
+    prepared = {floats, floats + preparedCount, floats + 2 * preparedCount,
+                preparedMemory.as<uint32_t>() + 3 * preparedCount};
+    table.prepareScales(used->scale.data(), used->zeroPoint.data(), preparedCount, bounds.low, bounds.high, prepared);
+  }
   std::atomic<uint64_t> nans{0};
   // Quantizes elements [from, to) into bytes at `target`.
   const auto convert = [&](size_t from, size_t to, uint8_t* target) {
@@ -189,7 +195,7 @@ Status quantize(const Execution& execution, const UnalignedFloat* in, const Quan
         [&](size_t start, size_t count, size_t first) {
           found +=
               storage.quantizeColumns(in + start, target + (start - from) * width, count, used->scale.data() + first,
-                                      used->zeroPoint.data() + first, bounds.low, bounds.high);
+                                      used->zeroPoint.data() + first, bounds.low, bounds.high, prepared.from(first));
         });
     if (found) nans.fetch_add(found, std::memory_order_relaxed);
   };

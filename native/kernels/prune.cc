@@ -89,6 +89,7 @@ size_t pruneTo(const UnalignedFloat* in, const UnalignedFloat* scores, Unaligned
   size_t i = 0;
   for (; i + laneCount <= count; i += laneCount) {
     const Ints keep = (load<Ints>(scores + i) & static_cast<int32_t>(magnitudeBits)) > limit;
+    __builtin_prefetch(reinterpret_cast<const float*>(scores) + i + 1024);  // a page ahead
     kept += keep;
     store(out + i, load<Ints>(in + i) & keep);
     if (masked) storeMask(mask + i, keep);
@@ -204,6 +205,9 @@ void pruneGroupColumns(const UnalignedFloat* in, UnalignedFloat* out, uint8_t* m
   for (size_t row = 0; row < rowCount; row += m)
     for (size_t column = 0; column < columnCount; column += laneCount) {
       const size_t at = row * stride + column;
+      // A line of the mask takes several stores, and the first of them would wait for it.
+      if (mask && column % 64 == 0)
+        for (size_t next = m; next < 2 * m; next++) __builtin_prefetch(mask + at + next * stride, 1);
       pruneColumnGroup(in + at, out + at, mask ? mask + at : nullptr, rowCount - row < m ? rowCount - row : m, stride,
                        columnCount - column < laneCount ? columnCount - column : laneCount, n);
     }

@@ -1,6 +1,7 @@
 // float32 ⇄ integers on a grid (see quantize.h): loops that the compiler vectorizes at every level.
 #include "kernels/quantize.h"
 
+#include "kernels/simd.h"
 #include "kernels/table.h"
 #include "kernels/vector.h"
 
@@ -96,43 +97,52 @@ constexpr bool hasFusedMultiply = true;
 #else
 constexpr bool hasFusedMultiply = false;
 #endif
-// Below and above, a step of divideExactly could over- or underflow where it matters.
-constexpr float smallestQuickScale = 0x1p-100f, largestQuickScale = 0x1p100f;
+inline float fused(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+inline Floats fused(Floats a, Floats b, Floats c) {
+  return (Floats)multiplyAdd((FloatVector)c, (FloatVector)a, (FloatVector)b);
+}
 
 // value / scale, correctly rounded, without a division, whose throughput is a tenth of a product's: `reciprocal` is
 // 1 / scale correctly rounded; a first remainder makes the quotient faithful, and a second one, exact then, rounds it
 // correctly (Markstein 1990; Muller et al., Handbook of Floating-Point Arithmetic, chapter 4).
-inline float divideExactly(float value, float scale, float reciprocal) {
-  const float first = value * reciprocal;
-  const float faithful = __builtin_fmaf(__builtin_fmaf(-first, scale, value), reciprocal, first);
-  return __builtin_fmaf(__builtin_fmaf(-faithful, scale, value), reciprocal, faithful);
+template <class Number>
+inline Number divideExactly(Number value, Number scale, Number reciprocal) {
+  const Number first = value * reciprocal;
+  const Number faithful = fused(fused(-first, scale, value), reciprocal, first);
+  return fused(fused(-faithful, scale, value), reciprocal, faithful);
 }
 
-template <class Integer>
-uint32_t quantizeRunQuickly(const UnalignedFloat* in, typename Unaligned<Integer>::Type* target, size_t count,
-                            float scale, int32_t zeroPoint, int32_t low, int32_t high) {
-  const float reciprocal = 1.0f / scale;
-  // A quarter of a step beyond the ends: what lies further rounds to the ends as well, and nothing overflows.
-  const float lowest = (static_cast<float>(low - zeroPoint) - 0.25f) * scale;
-  const float highest = (static_cast<float>(high - zeroPoint) + 0.25f) * scale;
-  const uint32_t offset = static_cast<uint32_t>(zeroPoint) - roundingBits;
-  uint32_t nans = 0;
+void prepareScales(const float* scales, const int32_t* zeroPoints, size_t count, int32_t low, int32_t high,
+                   QuickScales out) {
+  float* __restrict reciprocals = out.reciprocals, * __restrict lowest = out.lowest, * __restrict highest = out.highest;
+  uint32_t* __restrict offsets = out.offsets;
   for (size_t i = 0; i < count; i++) {
-    const float value = in[i];
-    nans += value != value;
-    float inside = value > lowest ? value : lowest;
-    inside = inside < highest ? inside : highest;
-    inside = value == value ? inside : 0.0f;
-    target[i] = static_cast<Integer>(bitsOf(divideExactly(inside, scale, reciprocal) + roundingOffset) + offset);
+    reciprocals[i] = 1.0f / scales[i];
+    lowest[i] = (static_cast<float>(low - zeroPoints[i]) - 0.25f) * scales[i];
+    highest[i] = (static_cast<float>(high - zeroPoints[i]) + 0.25f) * scales[i];
+    offsets[i] = static_cast<uint32_t>(zeroPoints[i]) - roundingBits;
   }
-  return nans;
+}
+
+// Of float and uint32_t, or of a vector of each.
+template <class Integer, class Number>
+inline Integer quantizeQuickly(Number value, Number scale, Number reciprocal, Number lowest, Number highest,
+                               Integer offset) {
+  Number inside = value > lowest ? value : lowest;
+  inside = inside < highest ? inside : highest;
+  inside = value == value ? inside : Number{};
+  return __builtin_bit_cast(Integer, divideExactly(inside, scale, reciprocal) + roundingOffset) + offset;
+}
+
+inline void storeIntegers(uint8_t* to, Words lanes) { storeBytes(to, (Ints)lanes); }
+inline void storeIntegers(UnalignedUint16* to, Words lanes) {
+  typedef uint16_t Halves __attribute__((vector_size(2 * laneCount)));
+  store(to, __builtin_convertvector(lanes, Halves));
 }
 
 template <class Integer>
-uint32_t quantizeRun(const UnalignedFloat* in, typename Unaligned<Integer>::Type* target, size_t count, float scale,
-                     int32_t zeroPoint, int32_t low, int32_t high) {
-  if (hasFusedMultiply && scale >= smallestQuickScale && scale <= largestQuickScale)
-    return quantizeRunQuickly<Integer>(in, target, count, scale, zeroPoint, low, high);
+uint32_t quantizeRunExactly(const UnalignedFloat* in, typename Unaligned<Integer>::Type* target, size_t count,
+                            float scale, int32_t zeroPoint, int32_t low, int32_t high) {
   const auto lowest = static_cast<float>(low - zeroPoint), highest = static_cast<float>(high - zeroPoint);
   uint32_t nans = 0;
   for (size_t i = 0; i < count; i++) {
@@ -143,24 +153,63 @@ uint32_t quantizeRun(const UnalignedFloat* in, typename Unaligned<Integer>::Type
   return nans;
 }
 
+// Elements: a page of memory ahead, where the processor's own prefetchers stop.
+constexpr size_t fetchAhead = 1024;
+
+// Scales are prepared for as many runs as a vector has lanes: the runs then fetch what they need, and short ones cost
+// no more than long ones.
 template <class Integer>
 size_t quantizeRuns(const UnalignedFloat* in, void* out, size_t runLength, size_t runCount, const float* scales,
                     const int32_t* zeroPoints, int32_t low, int32_t high) {
   auto* target = static_cast<typename Unaligned<Integer>::Type*>(out);
   size_t nans = 0;
-  for (size_t run = 0; run < runCount; run++)
-    nans += quantizeRun<Integer>(in + run * runLength, target + run * runLength, runLength, scales[run],
-                                 zeroPoints[run], low, high);
-  return nans;
+  Ints nanLanes{};  // counted downwards
+  float reciprocals[laneCount], lowest[laneCount], highest[laneCount];
+  uint32_t offsets[laneCount];
+  for (size_t run = 0; run < runCount; run++, in += runLength, target += runLength) {
+    const size_t at = run % laneCount;
+    if (hasFusedMultiply && at == 0)
+      prepareScales(scales + run, zeroPoints + run, runCount - run < laneCount ? runCount - run : laneCount, low, high,
+                    {reciprocals, lowest, highest, offsets});
+    if (!hasFusedMultiply || !isQuickScale(scales[run])) {
+      nans += quantizeRunExactly<Integer>(in, target, runLength, scales[run], zeroPoints[run], low, high);
+      continue;
+    }
+    size_t i = 0;
+    for (; i + laneCount <= runLength; i += laneCount) {
+      __builtin_prefetch(reinterpret_cast<const float*>(in) + i + fetchAhead);
+      const Floats value = load<Floats>(in + i);
+      nanLanes += value != value;
+      storeIntegers(target + i, quantizeQuickly(value, Floats{} + scales[run], Floats{} + reciprocals[at],
+                                                Floats{} + lowest[at], Floats{} + highest[at], Words{} + offsets[at]));
+    }
+    for (; i < runLength; i++) {
+      nans += in[i] != in[i];
+      target[i] = static_cast<Integer>(
+          quantizeQuickly<uint32_t, float>(in[i], scales[run], reciprocals[at], lowest[at], highest[at], offsets[at]));
+    }
+  }
+  return nans + countOf(nanLanes);
 }
 
-// Here the division stays: a reciprocal a column costs as much.
 template <class Integer>
 size_t quantizeColumns(const UnalignedFloat* in, void* out, size_t count, const float* scales,
-                       const int32_t* zeroPoints, int32_t low, int32_t high) {
+                       const int32_t* zeroPoints, int32_t low, int32_t high, const QuickScales& prepared) {
   auto* target = static_cast<typename Unaligned<Integer>::Type*>(out);
-  uint32_t nans = 0;
-  for (size_t i = 0; i < count; i++) {
+  size_t nans = 0, i = 0;
+  if (hasFusedMultiply && prepared.reciprocals) {
+    Ints nanLanes{};  // counted downwards
+    for (; i + laneCount <= count; i += laneCount) {
+      __builtin_prefetch(reinterpret_cast<const float*>(in) + i + fetchAhead);
+      const Floats value = load<Floats>(in + i);
+      nanLanes += value != value;
+      storeIntegers(target + i, quantizeQuickly(value, load<Floats>(scales + i), load<Floats>(prepared.reciprocals + i),
+                                                load<Floats>(prepared.lowest + i), load<Floats>(prepared.highest + i),
+                                                load<Words>(prepared.offsets + i)));
+    }
+    nans = countOf(nanLanes);
+  }
+  for (; i < count; i++) {
     const float value = in[i];
     const auto lowest = static_cast<float>(low - zeroPoints[i]), highest = static_cast<float>(high - zeroPoints[i]);
     nans += value != value;
@@ -255,6 +304,7 @@ const QuantizeKernels quantizeKernels{
     .rangeRuns = rangeRuns,
     .columnRanges = columnRanges,
     .findGrids = findGrids,
+    .prepareScales = hasFusedMultiply ? prepareScales : nullptr,
     .int8 = storage<int8_t, uint8_t>,
     .uint8 = storage<uint8_t, uint8_t>,
     .int16 = storage<int16_t, uint16_t>,

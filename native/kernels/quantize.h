@@ -21,6 +21,21 @@ struct GridRule {
   bool symmetric, blocked;
 };
 
+// Scales by which a quotient can be had from the reciprocal: below and above, a step on the way could over- or
+// underflow where it matters.
+inline bool isQuickScale(float scale) { return scale >= 0x1p-100f && scale <= 0x1p100f; }
+
+// Of each scale 1 / scale, the values a quarter of a step beyond the ends of the range (what lies further rounds to the
+// ends as well, and nothing overflows), and what makes the integer of a rounded quotient.
+struct QuickScales {
+  float *reciprocals = nullptr, *lowest = nullptr, *highest = nullptr;
+  uint32_t* offsets = nullptr;
+
+  QuickScales from(size_t first) const {
+    return reciprocals ? QuickScales{reciprocals + first, lowest + first, highest + first, offsets + first} : *this;
+  }
+};
+
 struct QuantizeKernels {
   // Widens [low[r], high[r]], which hold zero already, by the finite values of run r.
   void (*rangeRuns)(const UnalignedFloat* in, size_t runLength, size_t runCount, float* low, float* high);
@@ -33,12 +48,17 @@ struct QuantizeKernels {
   void (*findGrids)(const float* low, const float* high, size_t count, GridRule rule, float* scales,
                     int32_t* zeroPoints);
 
+  // Null where quantizing divides.
+  void (*prepareScales)(const float* scales, const int32_t* zeroPoints, size_t count, int32_t low, int32_t high,
+                        QuickScales out);
+
   // What each storage type has; `count` and runLength · runCount stay below 2³². Quantizing returns the number of NaNs.
   struct Storage {
     size_t (*quantizeRuns)(const UnalignedFloat* in, void* out, size_t runLength, size_t runCount, const float* scales,
                            const int32_t* zeroPoints, int32_t low, int32_t high);
+    // `prepared` is empty where a scale is not quick.
     size_t (*quantizeColumns)(const UnalignedFloat* in, void* out, size_t count, const float* scales,
-                              const int32_t* zeroPoints, int32_t low, int32_t high);
+                              const int32_t* zeroPoints, int32_t low, int32_t high, const QuickScales& prepared);
     void (*dequantizeRuns)(const void* in, UnalignedFloat* out, size_t runLength, size_t runCount, const float* scales,
                            const int32_t* zeroPoints);
     void (*dequantizeColumns)(const void* in, UnalignedFloat* out, size_t count, const float* scales,

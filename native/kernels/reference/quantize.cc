@@ -56,7 +56,7 @@ int32_t quantizeOne(float value, float scale, int32_t zeroPoint, int32_t low, in
 
 template <class Integer>
 size_t quantizeColumns(const UnalignedFloat* in, void* out, size_t count, const float* scales,
-                       const int32_t* zeroPoints, int32_t low, int32_t high) {
+                       const int32_t* zeroPoints, int32_t low, int32_t high, const QuickScales&) {
   size_t nans = 0;
   for (size_t i = 0; i < count; i++) {
     nans += std::isnan(in[i]);
@@ -73,7 +73,7 @@ size_t quantizeRuns(const UnalignedFloat* in, void* out, size_t runLength, size_
   for (size_t run = 0; run < runCount; run++)
     for (size_t i = run * runLength; i < (run + 1) * runLength; i++)
       nans += quantizeColumns<Integer>(in + i, static_cast<typename Unaligned<Integer>::Type*>(out) + i, 1,
-                                       scales + run, zeroPoints + run, low, high);
+                                       scales + run, zeroPoints + run, low, high, {});
   return nans;
 }
 
@@ -120,6 +120,7 @@ const QuantizeKernels quantizeKernels{
     .rangeRuns = rangeRuns,
     .columnRanges = columnRanges,
     .findGrids = findGrids,
+    .prepareScales = nullptr,
     .int8 = storage<int8_t>,
     .uint8 = storage<uint8_t>,
     .int16 = storage<int16_t>,
