@@ -315,6 +315,7 @@ class MatmulBlocks {
     return {.a = nullptr,
             .b = nullptr,
             .bStride = 0,
+            .bOffsets = nullptr,
             .bStripStride = 0,
             .streams = false,
             .bRowStride = right_.rowStride,

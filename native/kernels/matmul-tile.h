@@ -11,9 +11,12 @@
 namespace pare {
 
 struct MatmulTile {
-  const uint32_t* a;     // [depth][rows]
-  const uint8_t* b;      // the first strip; any alignment
-  size_t bStride;        // bytes from one unit of depth to the next
+  const uint32_t* a;  // [depth][rows]
+  const uint8_t* b;   // the first strip; any alignment
+  size_t bStride;     // bytes from one unit of depth to the next
+  // Not null: where each unit of depth lies instead, in bytes from `b`. Floats only. Vectors are read and C's are
+  // written whole, so there must be room for them behind the last column of either.
+  const size_t* bOffsets;
   size_t bStripStride;   // bytes from one strip to the next
   bool streams;          // B lies where the caller has it, row after row: see streamsB
   size_t bRowStride;     // streams: bytes from one row of B to the next, of which a unit may take several

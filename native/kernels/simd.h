@@ -26,6 +26,9 @@ PARE_INLINE FloatVector loadFloats(const void* from) { return _mm512_loadu_ps(fr
 PARE_INLINE void storeFloats(void* to, FloatVector x) { _mm512_storeu_ps(to, x); }
 PARE_INLINE FloatVector broadcastFloat(float x) { return _mm512_set1_ps(x); }
 PARE_INLINE FloatVector multiplyAdd(FloatVector c, FloatVector a, FloatVector b) { return _mm512_fmadd_ps(a, b, c); }
+// The larger and the smaller of a bound and x, which stays where it is NaN.
+PARE_INLINE FloatVector atLeast(FloatVector bound, FloatVector x) { return _mm512_max_ps(bound, x); }
+PARE_INLINE FloatVector atMost(FloatVector bound, FloatVector x) { return _mm512_min_ps(bound, x); }
 PARE_INLINE IntVector loadInts(const void* from) { return _mm512_loadu_si512(from); }
 PARE_INLINE void storeInts(void* to, IntVector x) { _mm512_storeu_si512(to, x); }
 PARE_INLINE IntVector broadcastInt(int32_t x) { return _mm512_set1_epi32(x); }
@@ -38,6 +41,8 @@ PARE_INLINE FloatVector loadFloats(const void* from) { return _mm256_loadu_ps(st
 PARE_INLINE void storeFloats(void* to, FloatVector x) { _mm256_storeu_ps(static_cast<float*>(to), x); }
 PARE_INLINE FloatVector broadcastFloat(float x) { return _mm256_set1_ps(x); }
 PARE_INLINE FloatVector multiplyAdd(FloatVector c, FloatVector a, FloatVector b) { return _mm256_fmadd_ps(a, b, c); }
+PARE_INLINE FloatVector atLeast(FloatVector bound, FloatVector x) { return _mm256_max_ps(bound, x); }
+PARE_INLINE FloatVector atMost(FloatVector bound, FloatVector x) { return _mm256_min_ps(bound, x); }
 PARE_INLINE IntVector loadInts(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
 PARE_INLINE void storeInts(void* to, IntVector x) { _mm256_storeu_si256(static_cast<__m256i*>(to), x); }
 PARE_INLINE IntVector broadcastInt(int32_t x) { return _mm256_set1_epi32(x); }
@@ -52,6 +57,8 @@ PARE_INLINE FloatVector broadcastFloat(float x) { return _mm_set1_ps(x); }
 PARE_INLINE FloatVector multiplyAdd(FloatVector c, FloatVector a, FloatVector b) {
   return _mm_add_ps(_mm_mul_ps(a, b), c);
 }
+PARE_INLINE FloatVector atLeast(FloatVector bound, FloatVector x) { return _mm_max_ps(bound, x); }
+PARE_INLINE FloatVector atMost(FloatVector bound, FloatVector x) { return _mm_min_ps(bound, x); }
 PARE_INLINE IntVector loadInts(const void* from) { return _mm_loadu_si128(static_cast<const __m128i*>(from)); }
 PARE_INLINE void storeInts(void* to, IntVector x) { _mm_storeu_si128(static_cast<__m128i*>(to), x); }
 PARE_INLINE IntVector broadcastInt(int32_t x) { return _mm_set1_epi32(x); }
@@ -66,12 +73,45 @@ PARE_INLINE FloatVector loadFloats(const void* from) {
 PARE_INLINE void storeFloats(void* to, FloatVector x) { vst1q_u8(static_cast<uint8_t*>(to), vreinterpretq_u8_f32(x)); }
 PARE_INLINE FloatVector broadcastFloat(float x) { return vdupq_n_f32(x); }
 PARE_INLINE FloatVector multiplyAdd(FloatVector c, FloatVector a, FloatVector b) { return vfmaq_f32(c, a, b); }
+PARE_INLINE FloatVector atLeast(FloatVector bound, FloatVector x) { return vmaxq_f32(bound, x); }
+PARE_INLINE FloatVector atMost(FloatVector bound, FloatVector x) { return vminq_f32(bound, x); }
 PARE_INLINE IntVector loadInts(const void* from) {
   return vreinterpretq_s32_u8(vld1q_u8(static_cast<const uint8_t*>(from)));
 }
 PARE_INLINE void storeInts(void* to, IntVector x) { vst1q_u8(static_cast<uint8_t*>(to), vreinterpretq_u8_s32(x)); }
 PARE_INLINE IntVector broadcastInt(int32_t x) { return vdupq_n_s32(x); }
 PARE_INLINE IntVector addInts(IntVector a, IntVector b) { return vaddq_s32(a, b); }
+#endif
+
+// The first `count` lanes, fewer than a vector has; nothing beyond them is touched, and read lanes beyond are zero.
+#if defined(__AVX512F__)
+PARE_INLINE FloatVector loadSome(const void* from, size_t count) {
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from);
+}
+PARE_INLINE void storeSome(void* to, FloatVector x, size_t count) {
+  _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), x);
+}
+#elif defined(__AVX2__)
+PARE_INLINE __m256i firstLanes(size_t count) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+PARE_INLINE FloatVector loadSome(const void* from, size_t count) {
+  return _mm256_maskload_ps(static_cast<const float*>(from), firstLanes(count));
+}
+PARE_INLINE void storeSome(void* to, FloatVector x, size_t count) {
+  _mm256_maskstore_ps(static_cast<float*>(to), firstLanes(count), x);
+}
+#else
+PARE_INLINE FloatVector loadSome(const void* from, size_t count) {
+  float lanes[vectorLanes] = {};
+  __builtin_memcpy(lanes, from, count * sizeof(float));
+  return loadFloats(lanes);
+}
+PARE_INLINE void storeSome(void* to, FloatVector x, size_t count) {
+  float lanes[vectorLanes];
+  storeFloats(lanes, x);
+  __builtin_memcpy(to, lanes, count * sizeof(float));
+}
 #endif
 
 // ---- Rearranging: vectors of quads, 16 bytes each

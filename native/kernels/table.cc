@@ -15,6 +15,8 @@ extern const MatmulKernels matmulKernels;
 extern const MatmulIntegerKernels matmulIntegerKernels;
 extern const PruneKernels pruneKernels;
 extern const RandomKernels randomKernels;
+extern const ConvKernels convKernels;
+extern const DepthwiseKernels depthwiseKernels;
 
 extern const KernelTable kernelTable;
 const KernelTable kernelTable{
@@ -28,6 +30,8 @@ const KernelTable kernelTable{
     .matmulInteger = &matmulIntegerKernels,
     .prune = &pruneKernels,
     .random = &randomKernels,
+    .conv = &convKernels,
+    .depthwise = &depthwiseKernels,
 };
 
 }  // namespace pare::PARE_LEVEL

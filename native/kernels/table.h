@@ -2,6 +2,8 @@
 #pragma once
 
 #include "kernels/compare.h"
+#include "kernels/conv.h"
+#include "kernels/depthwise.h"
 #include "kernels/float16.h"
 #include "kernels/four-bit.h"
 #include "kernels/matmul-integer.h"
@@ -24,6 +26,8 @@ struct KernelTable {
   const MatmulIntegerKernels* matmulInteger;
   const PruneKernels* prune;
   const RandomKernels* random;
+  const ConvKernels* conv;
+  const DepthwiseKernels* depthwise;
 };
 
 }  // namespace pare

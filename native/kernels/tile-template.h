@@ -41,7 +41,7 @@ PARE_INLINE Pointer nextRow(Pointer row, size_t stride) {
   return row;
 }
 
-enum class Source { packed, streamed, copied };
+enum class Source { packed, streamed, copied, scattered };
 
 template <class Arithmetic, int rows, int strips, int vectors, Source source>
 PARE_INLINE void multiplyStrips(const MatmulTile& tile, size_t column, uint8_t* c, size_t cStride) {
@@ -55,6 +55,7 @@ PARE_INLINE void multiplyStrips(const MatmulTile& tile, size_t column, uint8_t* 
   const uint8_t* fetch = tile.fetch + first * tile.fetchStripStride;
   [[maybe_unused]] uint32_t* copy = tile.bCopy + first * tile.depth * stripColumns;
   const size_t bStride = tile.bStride;
+  [[maybe_unused]] const size_t* offset = tile.bOffsets;
 
   typename Arithmetic::Holder sum[rows][width];
   if (tile.accumulate) {
@@ -84,6 +85,10 @@ PARE_INLINE void multiplyStrips(const MatmulTile& tile, size_t column, uint8_t* 
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++)
           right[s * vectors + v].value = Arithmetic::loadB(strip[s] + v * sizeof(Vector));
+      } else if constexpr (source == Source::scattered) {
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+          right[s * vectors + v].value = Arithmetic::loadB(strip[s] + *offset + v * sizeof(Vector));
       } else {
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++)
@@ -91,7 +96,7 @@ PARE_INLINE void multiplyStrips(const MatmulTile& tile, size_t column, uint8_t* 
       }
       // The line that holds the last byte of each 64: the one before came with the strip before. One to three rows go
       // on so fast that only the processor's own prefetcher keeps up.
-      if constexpr (source != Source::packed && rows > 3) {
+      if constexpr ((source == Source::streamed || source == Source::copied) && rows > 3) {
 #pragma GCC unroll 4
         for (int row = 0; row < Arithmetic::unitRows; row++)
 #pragma GCC unroll 4
@@ -99,8 +104,9 @@ PARE_INLINE void multiplyStrips(const MatmulTile& tile, size_t column, uint8_t* 
             __builtin_prefetch(strip[s] + fetchAhead / Arithmetic::unitRows * bStride + row * tile.bRowStride + byte +
                                63);
       }
-      strip[s] += bStride;
+      if constexpr (source != Source::scattered) strip[s] += bStride;
     }
+    if constexpr (source == Source::scattered) offset++;
     if constexpr (source == Source::copied) {
 #pragma GCC unroll 4
       for (int v = 0; v < vectors; v++) Arithmetic::store(copy + v * vectorLanes, right[v].value);
@@ -159,8 +165,28 @@ PARE_INLINE void multiplyRows(const MatmulTile& tile, size_t column) {
   }
 }
 
+template <class Arithmetic, int rows, int strips>
+PARE_INLINE void multiplyScattered(const MatmulTile& tile, size_t column) {
+  constexpr size_t width = static_cast<size_t>(strips) * stripColumns;
+  for (; column + width <= tile.columns; column += width)
+    multiplyStrips<Arithmetic, rows, strips, stripVectors, Source::scattered>(tile, column, tile.c + column * 4,
+                                                                              tile.cStride);
+  if constexpr (strips > 1) {
+    multiplyScattered<Arithmetic, rows, strips / 2>(tile, column);
+  } else if (column < tile.columns) {
+    if (tile.columns - column <= vectorLanes)
+      multiplyStrips<Arithmetic, rows, 1, 1, Source::scattered>(tile, column, tile.c + column * 4, tile.cStride);
+    else
+      multiplyStrips<Arithmetic, rows, 1, stripVectors, Source::scattered>(tile, column, tile.c + column * 4,
+                                                                           tile.cStride);
+  }
+}
+
 template <class Arithmetic, int rows>
 [[gnu::noinline]] void multiplyTile(const MatmulTile& tile) {
+  if constexpr (Arithmetic::scatters) {
+    if (tile.bOffsets) return multiplyScattered<Arithmetic, rows, widestStrips(rows)>(tile, 0);
+  }
   if (tile.bCopy) {
     for (size_t column = 0; column < tile.columns; column += stripColumns)
       multiplyStrips<Arithmetic, rows, 1, stripVectors, Source::copied>(tile, column, tile.c + column * 4,

@@ -27,7 +27,8 @@ void multiply(const MatmulTile& tile) {
       uint8_t* c = tile.c + i * tile.cStride + j * 4;
       double sum = tile.accumulate ? floatAt(c) : 0;
       for (size_t u = 0; u < tile.depth; u++)
-        sum += static_cast<double>(floatAt(tile.a + u * tile.rows + i)) * floatAt(b + u * tile.bStride);
+        sum += static_cast<double>(floatAt(tile.a + u * tile.rows + i)) *
+               floatAt(b + (tile.bOffsets ? tile.bOffsets[u] : u * tile.bStride));
       const auto rounded = static_cast<float>(sum);
       std::memcpy(c, &rounded, sizeof rounded);
     }

@@ -1,0 +1,34 @@
+// What a convolution of float32 needs besides the matrix product's tiles: rows of the image laid out for them, and the
+// last step from sums to results.
+//
+// The image is copied once, with its padding, so that every element of the window finds its pixels side by side
+// whatever the stride (see engine/conv.h). Floor of spreadRow and finish: their bytes at the speed of the cache that
+// holds them.
+#pragma once
+
+#include <cstddef>
+
+#include "kernels/activation.h"
+#include "kernels/unaligned.h"
+
+namespace pare {
+
+// Sums become results: y = activation(c + bias + residual).
+struct FinishBlock {
+  const UnalignedFloat* c;
+  size_t cStride;  // elements from one row to the next
+  size_t rows, columns;
+  const UnalignedFloat* bias;      // a number a row, or null
+  const UnalignedFloat* residual;  // null, or laid out as y
+  UnalignedFloat* y;               // may be c; else they do not overlap
+  size_t yStride;                  // elements from one row to the next …
+  size_t yStep;                    // … and from one column to the next
+};
+
+struct ConvKernels {
+  // to[j] = row[first + j × stride] for j < count, and zero where that is outside of the row's `width` elements.
+  void (*spreadRow)(const UnalignedFloat* row, size_t width, ptrdiff_t first, size_t stride, float* to, size_t count);
+  void (*finish)(const FinishBlock& block, const Activation& activation);
+};
+
+}  // namespace pare
