@@ -11,6 +11,7 @@ extern const QuantizeKernels quantizeKernels;
 extern const FourBitKernels fourBitKernels;
 extern const CompareKernels compareKernels;
 extern const TransposeKernels transposeKernels;
+extern const MathKernels mathKernels;
 extern const MatmulKernels matmulKernels;
 extern const MatmulIntegerKernels matmulIntegerKernels;
 extern const PruneKernels pruneKernels;
@@ -26,6 +27,7 @@ const KernelTable kernelTable{
     .fourBit = &fourBitKernels,
     .compare = &compareKernels,
     .transpose = &transposeKernels,
+    .math = &mathKernels,
     .matmul = &matmulKernels,
     .matmulInteger = &matmulIntegerKernels,
     .prune = &pruneKernels,

@@ -6,6 +6,7 @@
 #include "kernels/depthwise.h"
 #include "kernels/float16.h"
 #include "kernels/four-bit.h"
+#include "kernels/math.h"
 #include "kernels/matmul-integer.h"
 #include "kernels/matmul.h"
 #include "kernels/prune.h"
@@ -22,6 +23,7 @@ struct KernelTable {
   const FourBitKernels* fourBit;
   const CompareKernels* compare;
   const TransposeKernels* transpose;
+  const MathKernels* math;
   const MatmulKernels* matmul;
   const MatmulIntegerKernels* matmulInteger;
   const PruneKernels* prune;

@@ -1,0 +1,165 @@
+// What loops over float32 need besides the operators of vector.h: single instructions that the compiler's vector types
+// lack, the first lanes of a vector, and sums across lanes. Include it in kernels only.
+#pragma once
+
+#include "kernels/simd.h"
+#include "kernels/vector.h"
+
+namespace pare::PARE_LEVEL {
+
+constexpr float infinity = __builtin_inff();
+constexpr size_t doubleLanes = laneCount / 2;
+#if defined(__AVX512F__)
+// For the masked forms of instructions: GCC 12 takes the plain ones' undefined operand for a mistake.
+constexpr __mmask16 allLanes = 0xffff;
+constexpr __mmask8 allDoubles = 0xff;
+#endif
+
+// x − 0 is x for every x, x + 0 is not.
+PARE_INLINE Floats broadcast(float x) { return x - Floats{}; }
+PARE_INLINE Ints bitsOf(Floats x) { return (Ints)x; }
+PARE_INLINE Floats floatsOf(Ints bits) { return (Floats)bits; }
+PARE_INLINE Floats absoluteOf(Floats x) { return floatsOf(bitsOf(x) & 0x7fffffff); }
+PARE_INLINE Floats withSignOf(Floats magnitude, Floats sign) {
+  return floatsOf(bitsOf(magnitude) | (bitsOf(sign) & INT32_MIN));
+}
+// a·b + c, rounded once where the level has FMA.
+PARE_INLINE Floats fused(Floats a, Floats b, Floats c) {
+  return (Floats)multiplyAdd((FloatVector)c, (FloatVector)a, (FloatVector)b);
+}
+PARE_INLINE Floats fused(Floats a, float b, Floats c) { return fused(a, broadcast(b), c); }
+PARE_INLINE Floats fused(Floats a, Floats b, float c) { return fused(a, b, broadcast(c)); }
+
+// The larger, the smaller of two: `x` where either is NaN, so that a NaN passes between two bounds. x86's instructions
+// do this, if the compiler is not let to turn the comparison round.
+#if defined(__AVX512F__)
+PARE_INLINE Floats atLeast(Floats bound, Floats x) {
+  return (Floats)_mm512_maskz_max_ps(allLanes, (__m512)bound, (__m512)x);
+}
+PARE_INLINE Floats atMost(Floats bound, Floats x) {
+  return (Floats)_mm512_maskz_min_ps(allLanes, (__m512)bound, (__m512)x);
+}
+#elif defined(__AVX2__)
+PARE_INLINE Floats atLeast(Floats bound, Floats x) { return (Floats)_mm256_max_ps((__m256)bound, (__m256)x); }
+PARE_INLINE Floats atMost(Floats bound, Floats x) { return (Floats)_mm256_min_ps((__m256)bound, (__m256)x); }
+#elif defined(__x86_64__)
+PARE_INLINE Floats atLeast(Floats bound, Floats x) { return (Floats)_mm_max_ps((__m128)bound, (__m128)x); }
+PARE_INLINE Floats atMost(Floats bound, Floats x) { return (Floats)_mm_min_ps((__m128)bound, (__m128)x); }
+#else
+PARE_INLINE Floats atLeast(Floats bound, Floats x) { return bound > x ? bound : x; }
+PARE_INLINE Floats atMost(Floats bound, Floats x) { return bound < x ? bound : x; }
+#endif
+PARE_INLINE Floats atLeast(float bound, Floats x) { return atLeast(broadcast(bound), x); }
+PARE_INLINE Floats atMost(float bound, Floats x) { return atMost(broadcast(bound), x); }
+
+// ---- Single instructions
+#if defined(__AVX512F__)
+template <int mode>
+PARE_INLINE Floats roundBy(Floats x) {
+  return (Floats)_mm512_maskz_roundscale_ps(allLanes, (__m512)x, mode);
+}
+PARE_INLINE Floats floorOf(Floats x) { return roundBy<_MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC>(x); }
+PARE_INLINE Floats ceilOf(Floats x) { return roundBy<_MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC>(x); }
+PARE_INLINE Floats roundOf(Floats x) { return roundBy<_MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC>(x); }
+PARE_INLINE Floats squareRootOf(Floats x) { return (Floats)_mm512_maskz_sqrt_ps(allLanes, (__m512)x); }
+#elif defined(__AVX2__)
+PARE_INLINE Floats floorOf(Floats x) { return (Floats)_mm256_floor_ps((__m256)x); }
+PARE_INLINE Floats ceilOf(Floats x) { return (Floats)_mm256_ceil_ps((__m256)x); }
+PARE_INLINE Floats roundOf(Floats x) {
+  return (Floats)_mm256_round_ps((__m256)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+PARE_INLINE Floats squareRootOf(Floats x) { return (Floats)_mm256_sqrt_ps((__m256)x); }
+#elif defined(__x86_64__)
+PARE_INLINE Floats floorOf(Floats x) { return (Floats)_mm_floor_ps((__m128)x); }
+PARE_INLINE Floats ceilOf(Floats x) { return (Floats)_mm_ceil_ps((__m128)x); }
+PARE_INLINE Floats roundOf(Floats x) {
+  return (Floats)_mm_round_ps((__m128)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+PARE_INLINE Floats squareRootOf(Floats x) { return (Floats)_mm_sqrt_ps((__m128)x); }
+#elif defined(__aarch64__)
+PARE_INLINE Floats floorOf(Floats x) { return (Floats)vrndmq_f32((float32x4_t)x); }
+PARE_INLINE Floats ceilOf(Floats x) { return (Floats)vrndpq_f32((float32x4_t)x); }
+PARE_INLINE Floats roundOf(Floats x) { return (Floats)vrndnq_f32((float32x4_t)x); }
+PARE_INLINE Floats squareRootOf(Floats x) { return (Floats)vsqrtq_f32((float32x4_t)x); }
+#endif
+
+// ---- The first lanes of a vector: `count` is at least 1 and at most laneCount; memory beyond is not touched
+PARE_INLINE Ints firstLanes(size_t count) {
+  Ints lane;
+  for (size_t i = 0; i < laneCount; i++) lane[i] = static_cast<int32_t>(i);
+  return lane < static_cast<int32_t>(count);
+}
+// The other lanes are those of `otherwise`.
+PARE_INLINE Floats loadFirst(const UnalignedFloat* from, size_t count, Floats otherwise = Floats{}) {
+  if (count == laneCount) return load<Floats>(from);
+#if defined(__AVX512F__)
+  const auto mask = static_cast<__mmask16>((1u << count) - 1);
+  return (Floats)_mm512_mask_loadu_ps((__m512)otherwise, mask, reinterpret_cast<const float*>(from));
+#elif defined(__AVX2__)
+  const Ints mask = firstLanes(count);
+  const auto lanes = (Floats)_mm256_maskload_ps(reinterpret_cast<const float*>(from), (__m256i)mask);
+  return mask ? lanes : otherwise;
+#else
+  for (size_t i = 0; i < count; i++) otherwise[i] = from[i];
+  return otherwise;
+#endif
+}
+PARE_INLINE void storeFirst(UnalignedFloat* to, Floats value, size_t count) {
+  if (count == laneCount) return store(to, value);
+#if defined(__AVX512F__)
+  const auto mask = static_cast<__mmask16>((1u << count) - 1);
+  _mm512_mask_storeu_ps(reinterpret_cast<float*>(to), mask, (__m512)value);
+#elif defined(__AVX2__)
+  _mm256_maskstore_ps(reinterpret_cast<float*>(to), (__m256i)firstLanes(count), (__m256)value);
+#else
+  for (size_t i = 0; i < count; i++) to[i] = value[i];
+#endif
+}
+
+// Calls step(at, count) for the vectors of `length` elements: count is the constant laneCount for all but the last.
+template <class Step>
+PARE_INLINE void forEachVector(size_t length, Step&& step) {
+  size_t i = 0;
+  for (; i + laneCount <= length; i += laneCount) step(i, laneCount);
+  if (i < length) step(i, length - i);
+}
+
+// ---- float32 → float64: the compiler takes several steps where the machine has one
+#if defined(__AVX512F__)
+PARE_INLINE Doubles widenLow(Floats x) {
+  return (Doubles)_mm512_maskz_cvtps_pd(allDoubles, _mm512_castps512_ps256((__m512)x));
+}
+PARE_INLINE Doubles widenHigh(Floats x) {
+  return (Doubles)_mm512_maskz_cvtps_pd(allDoubles, _mm512_maskz_extractf32x8_ps(allDoubles, (__m512)x, 1));
+}
+#elif defined(__AVX2__)
+PARE_INLINE Doubles widenLow(Floats x) { return (Doubles)_mm256_cvtps_pd(_mm256_castps256_ps128((__m256)x)); }
+PARE_INLINE Doubles widenHigh(Floats x) { return (Doubles)_mm256_cvtps_pd(_mm256_extractf128_ps((__m256)x, 1)); }
+#elif defined(__x86_64__)
+PARE_INLINE Doubles widenLow(Floats x) { return (Doubles)_mm_cvtps_pd((__m128)x); }
+PARE_INLINE Doubles widenHigh(Floats x) { return (Doubles)_mm_cvtps_pd(_mm_movehl_ps((__m128)x, (__m128)x)); }
+#elif defined(__aarch64__)
+PARE_INLINE Doubles widenLow(Floats x) { return (Doubles)vcvt_f64_f32(vget_low_f32((float32x4_t)x)); }
+PARE_INLINE Doubles widenHigh(Floats x) { return (Doubles)vcvt_high_f64_f32((float32x4_t)x); }
+#endif
+
+// All lanes of a vector by one operation, halves first.
+template <int distance = static_cast<int>(laneCount) / 2, class Combine>
+PARE_INLINE float foldLanes(Floats value, Combine&& combine) {
+  if constexpr (distance == 0)
+    return value[0];
+  else
+    return foldLanes<distance / 2>(combine(value, swapLanes<distance>(value, LaneNumbers<laneCount>{})), combine);
+}
+template <int distance = static_cast<int>(doubleLanes) / 2, class Combine>
+PARE_INLINE double foldLanes(Doubles value, Combine&& combine) {
+  if constexpr (distance == 0)
+    return value[0];
+  else
+    return foldLanes<distance / 2>(combine(value, swapLanes<distance>(value, LaneNumbers<doubleLanes>{})), combine);
+}
+PARE_INLINE double sumOf(Doubles value) {
+  return foldLanes(value, [](Doubles a, Doubles b) { return a + b; });
+}
+
+}  // namespace pare::PARE_LEVEL
