@@ -30,25 +30,6 @@ PARE_INLINE Floats fused(Floats a, Floats b, Floats c) {
 PARE_INLINE Floats fused(Floats a, float b, Floats c) { return fused(a, broadcast(b), c); }
 PARE_INLINE Floats fused(Floats a, Floats b, float c) { return fused(a, b, broadcast(c)); }
 
-// The larger, the smaller of two: `x` where either is NaN, so that a NaN passes between two bounds. x86's instructions
-// do this, if the compiler is not let to turn the comparison round.
-#if defined(__AVX512F__)
-PARE_INLINE Floats atLeast(Floats bound, Floats x) {
-  return (Floats)_mm512_maskz_max_ps(allLanes, (__m512)bound, (__m512)x);
-}
-PARE_INLINE Floats atMost(Floats bound, Floats x) {
-  return (Floats)_mm512_maskz_min_ps(allLanes, (__m512)bound, (__m512)x);
-}
-#elif defined(__AVX2__)
-PARE_INLINE Floats atLeast(Floats bound, Floats x) { return (Floats)_mm256_max_ps((__m256)bound, (__m256)x); }
-PARE_INLINE Floats atMost(Floats bound, Floats x) { return (Floats)_mm256_min_ps((__m256)bound, (__m256)x); }
-#elif defined(__x86_64__)
-PARE_INLINE Floats atLeast(Floats bound, Floats x) { return (Floats)_mm_max_ps((__m128)bound, (__m128)x); }
-PARE_INLINE Floats atMost(Floats bound, Floats x) { return (Floats)_mm_min_ps((__m128)bound, (__m128)x); }
-#else
-PARE_INLINE Floats atLeast(Floats bound, Floats x) { return bound > x ? bound : x; }
-PARE_INLINE Floats atMost(Floats bound, Floats x) { return bound < x ? bound : x; }
-#endif
 PARE_INLINE Floats atLeast(float bound, Floats x) { return atLeast(broadcast(bound), x); }
 PARE_INLINE Floats atMost(float bound, Floats x) { return atMost(broadcast(bound), x); }
 
@@ -84,36 +65,21 @@ PARE_INLINE Floats squareRootOf(Floats x) { return (Floats)vsqrtq_f32((float32x4
 #endif
 
 // ---- The first lanes of a vector: `count` is at least 1 and at most laneCount; memory beyond is not touched
-PARE_INLINE Ints firstLanes(size_t count) {
-  Ints lane;
-  for (size_t i = 0; i < laneCount; i++) lane[i] = static_cast<int32_t>(i);
-  return lane < static_cast<int32_t>(count);
-}
-// The other lanes are those of `otherwise`.
-PARE_INLINE Floats loadFirst(const UnalignedFloat* from, size_t count, Floats otherwise = Floats{}) {
-  if (count == laneCount) return load<Floats>(from);
-#if defined(__AVX512F__)
-  const auto mask = static_cast<__mmask16>((1u << count) - 1);
-  return (Floats)_mm512_mask_loadu_ps((__m512)otherwise, mask, reinterpret_cast<const float*>(from));
-#elif defined(__AVX2__)
-  const Ints mask = firstLanes(count);
-  const auto lanes = (Floats)_mm256_maskload_ps(reinterpret_cast<const float*>(from), (__m256i)mask);
-  return mask ? lanes : otherwise;
-#else
-  for (size_t i = 0; i < count; i++) otherwise[i] = from[i];
-  return otherwise;
-#endif
+PARE_INLINE Floats loadFirst(const UnalignedFloat* from, size_t count) {
+  return count == laneCount ? load<Floats>(from) : (Floats)loadSome(from, count);
 }
 PARE_INLINE void storeFirst(UnalignedFloat* to, Floats value, size_t count) {
-  if (count == laneCount) return store(to, value);
-#if defined(__AVX512F__)
-  const auto mask = static_cast<__mmask16>((1u << count) - 1);
-  _mm512_mask_storeu_ps(reinterpret_cast<float*>(to), mask, (__m512)value);
-#elif defined(__AVX2__)
-  _mm256_maskstore_ps(reinterpret_cast<float*>(to), (__m256i)firstLanes(count), (__m256)value);
-#else
-  for (size_t i = 0; i < count; i++) to[i] = value[i];
-#endif
+  if (count == laneCount)
+    store(to, value);
+  else
+    storeSome(to, (FloatVector)value, count);
+}
+// The other lanes become those of `otherwise`.
+PARE_INLINE Floats keepFirst(Floats value, size_t count, Floats otherwise) {
+  if (count == laneCount) return value;
+  Ints lane;
+  for (size_t i = 0; i < laneCount; i++) lane[i] = static_cast<int32_t>(i);
+  return lane < static_cast<int32_t>(count) ? value : otherwise;
 }
 
 // Calls step(at, count) for the vectors of `length` elements: count is the constant laneCount for all but the last.
