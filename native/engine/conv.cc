@@ -20,7 +20,7 @@ Status check(const ConvShape& shape) {
 
 bool isDepthwise(const DepthwiseKernels& kernels, const ConvShape& shape) {
   return shape.groups == shape.inputChannels && shape.rank <= 2 && shape.axes[1].dilation == 1 &&
-         kernels.has(shape.axes[1].kernel, shape.axes[2].kernel, shape.axes[1].stride);
+         kernels.has(shape.axes[1].kernel, shape.axes[2].kernel, shape.axes[1].stride, shape.axes[2].stride);
 }
 
 // The window covers the image, once: what it meets is the image as it lies.
@@ -35,7 +35,7 @@ Status depthwise(const Execution& execution, const ConvShape& shape, const Unali
                  const UnalignedFloat* x, UnalignedFloat* y, const ConvEpilogue& epilogue) {
   const DepthwiseKernels& kernels = *execution.kernels.depthwise;
   const ConvAxis &vertical = shape.axes[1], &horizontal = shape.axes[2];
-  DepthwisePlane shared{};
+  DepthwisePlanes shared{};
   shared.height = vertical.input;
   shared.width = horizontal.input;
   shared.kernelHeight = vertical.kernel;
@@ -43,13 +43,18 @@ Status depthwise(const Execution& execution, const ConvShape& shape, const Unali
   shared.strideHeight = vertical.stride;
   shared.strideWidth = horizontal.stride;
   shared.dilationWidth = horizontal.dilation;
+  shared.x = x;
+  shared.y = y;
+  shared.weights = filters;
+  shared.bias = epilogue.bias;
+  shared.residual = epilogue.residual;
+  shared.channels = shape.inputChannels;
   shared.padTop = vertical.padBegin;
   shared.padLeft = horizontal.padBegin;
   shared.filters = shape.outputChannels / shape.groups;
   shared.outputHeight = vertical.output();
   shared.outputWidth = horizontal.output();
-  const size_t channels = shape.inputChannels, planes = shape.batch * channels;
-  const size_t inputPlane = shared.height * shared.width;
+  const size_t planes = shape.batch * shape.inputChannels;
   const size_t outputPlanes = shared.filters * shared.outputHeight * shared.outputWidth;
   if (planes == 0 || outputPlanes == 0) return execution.outcome();
 
@@ -60,25 +65,18 @@ Status depthwise(const Execution& execution, const ConvShape& shape, const Unali
   const size_t rowsEach = ceilDivide(ceilDivide(shared.outputHeight, bands), 4) * 4;
   std::atomic<bool> noMemory{false};
   execution.forEachPiece(ceilDivide(planes, planesEach) * bands, [&](size_t i) {
-    const Scratch scratch(kernels.scratchFloats(shared) * sizeof(float));
+    const Scratch scratch(kernels.scratchBytes(shared));
     if (!scratch.data()) {
       noMemory = true;
       return;
     }
-    DepthwisePlane plane = shared;
-    plane.scratch = scratch.as<float>();
-    plane.firstRow = std::min(i % bands * rowsEach, plane.outputHeight);
-    plane.endRow = std::min(plane.firstRow + rowsEach, plane.outputHeight);
-    const size_t first = i / bands * planesEach, end = std::min(first + planesEach, planes);
-    for (size_t p = first; p < end; p++) {
-      const size_t filter = p % channels * plane.filters;
-      plane.x = x + p * inputPlane;
-      plane.weights = filters + filter * plane.kernelHeight * plane.kernelWidth;
-      plane.bias = epilogue.bias ? epilogue.bias + filter : nullptr;
-      plane.residual = epilogue.residual ? epilogue.residual + p * outputPlanes : nullptr;
-      plane.y = y + p * outputPlanes;
-      kernels.compute(plane, epilogue.activation);
-    }
+    DepthwisePlanes piece = shared;
+    piece.scratch = scratch.data();
+    piece.firstRow = std::min(i % bands * rowsEach, shared.outputHeight);
+    piece.endRow = std::min(piece.firstRow + rowsEach, shared.outputHeight);
+    piece.firstPlane = i / bands * planesEach;
+    piece.endPlane = std::min(piece.firstPlane + planesEach, planes);
+    kernels.compute(piece, epilogue.activation);
   });
   return noMemory ? Status::memory("no memory for rows of an image") : execution.outcome();
 }

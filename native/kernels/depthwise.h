@@ -1,10 +1,9 @@
 // Depthwise convolution of float32 in two dimensions: each input channel has filters of its own.
 //
-// A few output rows are computed together, so that a row of the image, loaded once, serves all of them. The image's
-// rows pass through a ring in the first cache level, padded and, for strides, apart by phase: every element of the
-// window then finds its pixels side by side. Each element of y is one chain of multiply-adds in the order of the
-// window, without the bias, whatever rows are computed together. Floor: x and y once through the memory that holds
-// them.
+// A few output rows are computed together, so that a vector of pixels, loaded once, serves all of them. Rows are read
+// where they are; where vectors cannot be read in part, they pass through a ring in the first cache level, padded and,
+// for strides, apart by phase. Each element of y is one chain of multiply-adds, the window column by column, then the
+// bias, whatever is computed together. Floor: x and y once through the memory that holds them.
 #pragma once
 
 #include <cstddef>
@@ -14,27 +13,28 @@
 
 namespace pare {
 
-struct DepthwisePlane {
-  const UnalignedFloat* x;  // [height, width]: one channel
+struct DepthwisePlanes {
+  const UnalignedFloat* x;  // [planes, height, width]: image after image, channel after channel
+  size_t channels;
   size_t height, width;
   size_t kernelHeight, kernelWidth;
   size_t strideHeight, strideWidth, dilationWidth;
   size_t padTop, padLeft;
-  size_t filters;                  // of this channel
-  const UnalignedFloat* weights;   // [filters, kernelHeight, kernelWidth]
-  const UnalignedFloat* bias;      // [filters], or null
+  size_t filters;                  // of a channel
+  const UnalignedFloat* weights;   // [channels, filters, kernelHeight, kernelWidth]
+  const UnalignedFloat* bias;      // [channels, filters], or null
   const UnalignedFloat* residual;  // null, or laid out as y
-  UnalignedFloat* y;               // [filters, outputHeight, outputWidth]
+  UnalignedFloat* y;               // [planes, filters, outputHeight, outputWidth]
   size_t outputHeight, outputWidth;
-  size_t firstRow, endRow;  // the rows of y to compute
-  float* scratch;           // scratchFloats(…), aligned to 64 bytes
+  size_t firstPlane, endPlane, firstRow, endRow;  // what to compute: these planes, and of each these rows of y
+  void* scratch;                                  // scratchBytes(…), aligned to 64
 };
 
 struct DepthwiseKernels {
   // Whether there is a kernel for a window: no dilation in height.
-  bool (*has)(size_t kernelHeight, size_t kernelWidth, size_t strideHeight);
-  size_t (*scratchFloats)(const DepthwisePlane& plane);
-  void (*compute)(const DepthwisePlane& plane, const Activation& activation);
+  bool (*has)(size_t kernelHeight, size_t kernelWidth, size_t strideHeight, size_t strideWidth);
+  size_t (*scratchBytes)(const DepthwisePlanes& planes);
+  void (*compute)(const DepthwisePlanes& planes, const Activation& activation);
 };
 
 }  // namespace pare

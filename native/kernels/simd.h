@@ -83,36 +83,60 @@ PARE_INLINE IntVector broadcastInt(int32_t x) { return vdupq_n_s32(x); }
 PARE_INLINE IntVector addInts(IntVector a, IntVector b) { return vaddq_s32(a, b); }
 #endif
 
-// The first `count` lanes, fewer than a vector has; nothing beyond them is touched, and read lanes beyond are zero.
+// Some lanes; nothing else is touched, and lanes that are not read are zero.
 #if defined(__AVX512F__)
-PARE_INLINE FloatVector loadSome(const void* from, size_t count) {
-  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from);
+constexpr bool hasLaneMasks = true;
+using LaneMask = __mmask16;
+// The lanes from `begin` to before `end`, of which either may lie outside of the vector.
+PARE_INLINE LaneMask lanesBetween(ptrdiff_t begin, ptrdiff_t end) {
+  const ptrdiff_t from = begin < 0 ? 0 : begin > 16 ? 16 : begin, to = end < 0 ? 0 : end > 16 ? 16 : end;
+  return static_cast<__mmask16>(((1u << to) - 1) & ~((1u << from) - 1));
 }
-PARE_INLINE void storeSome(void* to, FloatVector x, size_t count) {
-  _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), x);
-}
+PARE_INLINE FloatVector loadLanes(const void* from, LaneMask mask) { return _mm512_maskz_loadu_ps(mask, from); }
+PARE_INLINE void storeLanes(void* to, FloatVector x, LaneMask mask) { _mm512_mask_storeu_ps(to, mask, x); }
 #elif defined(__AVX2__)
-PARE_INLINE __m256i firstLanes(size_t count) {
-  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+constexpr bool hasLaneMasks = true;
+using LaneMask = __m256i;
+PARE_INLINE LaneMask lanesBetween(ptrdiff_t begin, ptrdiff_t end) {
+  const ptrdiff_t from = begin < 0 ? 0 : begin > 8 ? 8 : begin, to = end < 0 ? 0 : end > 8 ? 8 : end;
+  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_andnot_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(from)), lanes),
+                             _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(to)), lanes));
 }
-PARE_INLINE FloatVector loadSome(const void* from, size_t count) {
-  return _mm256_maskload_ps(static_cast<const float*>(from), firstLanes(count));
+PARE_INLINE FloatVector loadLanes(const void* from, LaneMask mask) {
+  return _mm256_maskload_ps(static_cast<const float*>(from), mask);
 }
-PARE_INLINE void storeSome(void* to, FloatVector x, size_t count) {
-  _mm256_maskstore_ps(static_cast<float*>(to), firstLanes(count), x);
+PARE_INLINE void storeLanes(void* to, FloatVector x, LaneMask mask) {
+  _mm256_maskstore_ps(static_cast<float*>(to), mask, x);
 }
 #else
-PARE_INLINE FloatVector loadSome(const void* from, size_t count) {
+constexpr bool hasLaneMasks = false;  // lane by lane
+struct LaneMask {
+  ptrdiff_t begin, end;
+};
+PARE_INLINE LaneMask lanesBetween(ptrdiff_t begin, ptrdiff_t end) {
+  return {begin < 0 ? 0 : begin, end > vectorLanes ? vectorLanes : end};
+}
+PARE_INLINE FloatVector loadLanes(const void* from, LaneMask mask) {
   float lanes[vectorLanes] = {};
-  __builtin_memcpy(lanes, from, count * sizeof(float));
+  for (ptrdiff_t i = mask.begin; i < mask.end; i++)
+    __builtin_memcpy(lanes + i, static_cast<const char*>(from) + i * 4, sizeof(float));
   return loadFloats(lanes);
 }
-PARE_INLINE void storeSome(void* to, FloatVector x, size_t count) {
+PARE_INLINE void storeLanes(void* to, FloatVector x, LaneMask mask) {
   float lanes[vectorLanes];
   storeFloats(lanes, x);
-  __builtin_memcpy(to, lanes, count * sizeof(float));
+  for (ptrdiff_t i = mask.begin; i < mask.end; i++)
+    __builtin_memcpy(static_cast<char*>(to) + i * 4, lanes + i, sizeof(float));
 }
 #endif
+// The first `count` lanes, fewer than a vector has.
+PARE_INLINE FloatVector loadSome(const void* from, size_t count) {
+  return loadLanes(from, lanesBetween(0, static_cast<ptrdiff_t>(count)));
+}
+PARE_INLINE void storeSome(void* to, FloatVector x, size_t count) {
+  storeLanes(to, x, lanesBetween(0, static_cast<ptrdiff_t>(count)));
+}
 
 // ---- Rearranging: vectors of quads, 16 bytes each
 // ------------------------------------------------------------------------- quadVector(quad) puts quad(0), quad(1), …

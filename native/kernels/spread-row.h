@@ -22,9 +22,13 @@ PARE_INLINE FloatVector everySecond(FloatVector a, FloatVector b, EvenLanes<lane
 
 PARE_INLINE void spreadRow(const UnalignedFloat* row, size_t width, ptrdiff_t first, size_t stride, float* to,
                            size_t count) {
-  const auto limit = static_cast<ptrdiff_t>(width), step = static_cast<ptrdiff_t>(stride);
-  size_t begin = first < 0 ? static_cast<size_t>((-first + step - 1) / step) : 0;
-  size_t end = first < limit ? static_cast<size_t>((limit - first + step - 1) / step) : 0;
+  const auto limit = static_cast<ptrdiff_t>(width);
+  // Divisions would take longer than the row, where it is short.
+  const auto steps = [stride](ptrdiff_t distance) {
+    const auto whole = static_cast<size_t>(distance);
+    return stride == 1 ? whole : stride == 2 ? (whole + 1) / 2 : (whole + stride - 1) / stride;
+  };
+  size_t begin = first < 0 ? steps(-first) : 0, end = first < limit ? steps(limit - first) : 0;
   if (end > count) end = count;
   if (begin > end) begin = end;
   for (size_t j = 0; j < begin; j++) to[j] = 0;
@@ -34,10 +38,20 @@ PARE_INLINE void spreadRow(const UnalignedFloat* row, size_t width, ptrdiff_t fi
     for (; j + vectorLanes <= end; j += vectorLanes) storeFloats(to + j, loadFloats(from + j));
     if (j < end) storeSome(to + j, loadSome(from + j, end - j), end - j);
   } else {
-    if (stride == 2)
-      for (; j + vectorLanes <= end && first + static_cast<ptrdiff_t>(2 * (j + vectorLanes)) <= limit; j += vectorLanes)
-        storeFloats(to + j, everySecond(loadFloats(from + 2 * j), loadFloats(from + 2 * j + vectorLanes),
-                                        typename EvenLanesUpTo<vectorLanes>::Type{}));
+    if (stride == 2) {
+      const auto second = [&](FloatVector a, FloatVector b) PARE_INLINE_LAMBDA {
+        return everySecond(a, b, typename EvenLanesUpTo<vectorLanes>::Type{});
+      };
+      const auto readable = [&] { return static_cast<size_t>(limit - first) - 2 * j; };
+      for (; j + vectorLanes <= end && readable() >= 2 * vectorLanes; j += vectorLanes)
+        storeFloats(to + j, second(loadFloats(from + 2 * j), loadFloats(from + 2 * j + vectorLanes)));
+      if constexpr (hasLaneMasks)
+        for (; j < end; j += vectorLanes) {
+          const size_t rest = readable(), beyond = rest > vectorLanes ? rest - vectorLanes : 0;
+          storeSome(to + j, second(loadSome(from + 2 * j, rest), loadSome(from + 2 * j + vectorLanes, beyond)),
+                    end - j);
+        }
+    }
     for (; j < end; j++) to[j] = from[j * stride];
   }
   for (j = end; j < count; j++) to[j] = 0;

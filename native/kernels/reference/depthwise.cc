@@ -6,13 +6,13 @@
 namespace pare::PARE_LEVEL {
 namespace {
 
-bool has(size_t, size_t, size_t) { return false; }
-size_t scratchFloats(const DepthwisePlane&) { return 0; }
-void compute(const DepthwisePlane&, const Activation&) {}
+bool has(size_t, size_t, size_t, size_t) { return false; }
+size_t scratchBytes(const DepthwisePlanes&) { return 0; }
+void compute(const DepthwisePlanes&, const Activation&) {}
 
 }  // namespace
 
 extern const DepthwiseKernels depthwiseKernels;
-const DepthwiseKernels depthwiseKernels{.has = has, .scratchFloats = scratchFloats, .compute = compute};
+const DepthwiseKernels depthwiseKernels{.has = has, .scratchBytes = scratchBytes, .compute = compute};
 
 }  // namespace pare::PARE_LEVEL
