@@ -26,9 +26,10 @@ PARE_INLINE FloatVector loadFloats(const void* from) { return _mm512_loadu_ps(fr
 PARE_INLINE void storeFloats(void* to, FloatVector x) { _mm512_storeu_ps(to, x); }
 PARE_INLINE FloatVector broadcastFloat(float x) { return _mm512_set1_ps(x); }
 PARE_INLINE FloatVector multiplyAdd(FloatVector c, FloatVector a, FloatVector b) { return _mm512_fmadd_ps(a, b, c); }
-// The larger and the smaller of a bound and x, which stays where it is NaN.
-PARE_INLINE FloatVector atLeast(FloatVector bound, FloatVector x) { return _mm512_max_ps(bound, x); }
-PARE_INLINE FloatVector atMost(FloatVector bound, FloatVector x) { return _mm512_min_ps(bound, x); }
+// The larger and the smaller of a bound and x, which stays where it is NaN. All lanes are chosen: GCC 12 complains
+// about an operand that its unmasked intrinsics leave undefined.
+PARE_INLINE FloatVector atLeast(FloatVector bound, FloatVector x) { return _mm512_maskz_max_ps(0xffff, bound, x); }
+PARE_INLINE FloatVector atMost(FloatVector bound, FloatVector x) { return _mm512_maskz_min_ps(0xffff, bound, x); }
 PARE_INLINE IntVector loadInts(const void* from) { return _mm512_loadu_si512(from); }
 PARE_INLINE void storeInts(void* to, IntVector x) { _mm512_storeu_si512(to, x); }
 PARE_INLINE IntVector broadcastInt(int32_t x) { return _mm512_set1_epi32(x); }

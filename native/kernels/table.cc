@@ -18,6 +18,7 @@ extern const PruneKernels pruneKernels;
 extern const RandomKernels randomKernels;
 extern const ConvKernels convKernels;
 extern const DepthwiseKernels depthwiseKernels;
+extern const PoolKernels poolKernels;
 
 extern const KernelTable kernelTable;
 const KernelTable kernelTable{
@@ -34,6 +35,7 @@ const KernelTable kernelTable{
     .random = &randomKernels,
     .conv = &convKernels,
     .depthwise = &depthwiseKernels,
+    .pool = &poolKernels,
 };
 
 }  // namespace pare::PARE_LEVEL

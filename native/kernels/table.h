@@ -9,6 +9,7 @@
 #include "kernels/math.h"
 #include "kernels/matmul-integer.h"
 #include "kernels/matmul.h"
+#include "kernels/pool.h"
 #include "kernels/prune.h"
 #include "kernels/quantize.h"
 #include "kernels/random.h"
@@ -30,6 +31,7 @@ struct KernelTable {
   const RandomKernels* random;
   const ConvKernels* conv;
   const DepthwiseKernels* depthwise;
+  const PoolKernels* pool;
 };
 
 }  // namespace pare

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/conv-transpose.h"
+
 namespace pare {
 namespace {
 
@@ -305,6 +307,79 @@ TEST_P(Conv, RefusesGroupsThatDoNotDivide) {
   PreparedConv prepared;
   const Status status = prepared.prepare(Execution{}, shapeOf(1, 2, 3, 4, {{}, {}}), nullptr);
   EXPECT_STREQ(status.code, "PARE_SHAPE");
+}
+
+// Each element of x adds a window of y.
+TEST_P(Conv, TransposeEqualsTheDefinition) {
+  std::mt19937 random(4);
+  const auto upTo = [&](size_t most) { return 1 + random() % most; };
+  for (size_t turn = 0; turn < 150; turn++) {
+    ConvTransposeShape shape;
+    shape.groups = upTo(3);
+    shape.batch = upTo(2);
+    shape.inputChannels = shape.groups * upTo(turn % 7 == 0 ? 40 : 4);
+    shape.outputChannels = shape.groups * upTo(turn % 5 == 0 ? 30 : 4);
+    for (size_t i = 2 - turn % 3; i < 3; i++) {
+      ConvTransposeAxis& axis = shape.axes[i];
+      axis = {.input = upTo(i == 2 ? 40 : 6), .kernel = upTo(4), .stride = upTo(3), .dilation = upTo(2)};
+      axis.outputPadding = random() % axis.stride;
+      axis.padBegin = random() % 2;
+      axis.padEnd = random() % 2;
+    }
+    const ConvTransposeAxis* axes = shape.axes;
+    const size_t outputs = shape.outputChannels / shape.groups, inputs = shape.inputChannels / shape.groups;
+    size_t window = 1, inputPlane = 1, outputPlane = 1;
+    for (const ConvTransposeAxis& axis : shape.axes) {
+      window *= axis.kernel;
+      inputPlane *= axis.input;
+      outputPlane *= axis.output();
+    }
+    const size_t count = shape.batch * shape.outputChannels * outputPlane;
+    OddFloats x(shape.batch * shape.inputChannels * inputPlane, random);
+    OddFloats filters(shape.inputChannels * outputs * window, random), bias(shape.outputChannels, random);
+    std::vector<double> wanted(count), norms(count);
+    for (size_t i = 0; i < count; i++)
+      wanted[i] = static_cast<double>(bias.data()[i / outputPlane % shape.outputChannels]);
+    for (size_t i = 0; i < shape.batch * shape.inputChannels * inputPlane; i++)
+      for (size_t o = 0; o < outputs; o++)
+        for (size_t k = 0; k < window; k++) {
+          const size_t channel = i / inputPlane % shape.inputChannels, image = i / inputPlane / shape.inputChannels;
+          const size_t element[3] = {k / axes[2].kernel / axes[1].kernel, k / axes[2].kernel % axes[1].kernel,
+                                     k % axes[2].kernel};
+          const size_t from[3] = {i % inputPlane / axes[2].input / axes[1].input, i / axes[2].input % axes[1].input,
+                                  i % axes[2].input};
+          size_t at = image * shape.outputChannels + channel / inputs * outputs + o;
+          bool isInside = true;
+          for (size_t axis = 0; axis < 3; axis++) {
+            const size_t place = from[axis] * axes[axis].stride + element[axis] * axes[axis].dilation;
+            isInside &= place >= axes[axis].padBegin && place < axes[axis].padBegin + axes[axis].output();
+            at = at * axes[axis].output() + place - axes[axis].padBegin;
+          }
+          if (!isInside) continue;
+          const double term = static_cast<double>(x.data()[i]) *
+                              static_cast<double>(filters.data()[(channel * outputs + o) * window + k]);
+          wanted[at] += term;
+          norms[at] += std::fabs(term);
+        }
+    const Activation& activation = activations[turn % std::size(activations)];
+    std::vector<uint8_t> first;
+    for (unsigned threads = 1; threads <= 3; threads++) {
+      const Execution execution{.threads = threads};
+      PreparedConvTranspose prepared;
+      ASSERT_TRUE(prepared.prepare(execution, shape, filters.data()).ok());
+      OddFloats y(count);
+      ASSERT_TRUE(
+          convTranspose(execution, prepared, shape, x.data(), y.data(), {bias.data(), nullptr, activation}).ok());
+      if (threads > 1)
+        ASSERT_EQ(y.bytes(), first) << turn;
+      else
+        first = y.bytes();
+      for (size_t i = 0; i < count; i++)
+        ASSERT_NEAR(static_cast<double>(y.data()[i]), activate(activation, wanted[i]),
+                    std::ldexp(static_cast<double>(inputs * window + 4) * 1.1 * (norms[i] + 1), -24))
+            << "turn " << turn << " at " << i;
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Levels, Conv, testing::ValuesIn(availableLevels()),
