@@ -74,12 +74,14 @@ PARE_INLINE void storeFirst(UnalignedFloat* to, Floats value, size_t count) {
   else
     storeSome(to, (FloatVector)value, count);
 }
-// The other lanes become those of `otherwise`.
-PARE_INLINE Floats keepFirst(Floats value, size_t count, Floats otherwise) {
-  if (count == laneCount) return value;
+PARE_INLINE Ints laneNumbers() {
   Ints lane;
   for (size_t i = 0; i < laneCount; i++) lane[i] = static_cast<int32_t>(i);
-  return lane < static_cast<int32_t>(count) ? value : otherwise;
+  return lane;
+}
+// The other lanes become those of `otherwise`.
+PARE_INLINE Floats keepFirst(Floats value, size_t count, Floats otherwise) {
+  return count == laneCount ? value : laneNumbers() < static_cast<int32_t>(count) ? value : otherwise;
 }
 
 // Calls step(at, count) for the vectors of `length` elements: count is the constant laneCount for all but the last.
@@ -90,7 +92,7 @@ PARE_INLINE void forEachVector(size_t length, Step&& step) {
   if (i < length) step(i, length - i);
 }
 
-// ---- float32 → float64: the compiler takes several steps where the machine has one
+// ---- float32 ⇄ float64: the compiler takes several steps where the machine has one
 #if defined(__AVX512F__)
 PARE_INLINE Doubles widenLow(Floats x) {
   return (Doubles)_mm512_maskz_cvtps_pd(allDoubles, _mm512_castps512_ps256((__m512)x));
@@ -98,15 +100,29 @@ PARE_INLINE Doubles widenLow(Floats x) {
 PARE_INLINE Doubles widenHigh(Floats x) {
   return (Doubles)_mm512_maskz_cvtps_pd(allDoubles, _mm512_maskz_extractf32x8_ps(allDoubles, (__m512)x, 1));
 }
+PARE_INLINE Floats narrow(Doubles low, Doubles high) {
+  const __m256 first = _mm512_maskz_cvtpd_ps(allDoubles, (__m512d)low);
+  const __m256 second = _mm512_maskz_cvtpd_ps(allDoubles, (__m512d)high);
+  return (Floats)_mm512_maskz_insertf32x8(allLanes, _mm512_castps256_ps512(first), second, 1);
+}
 #elif defined(__AVX2__)
 PARE_INLINE Doubles widenLow(Floats x) { return (Doubles)_mm256_cvtps_pd(_mm256_castps256_ps128((__m256)x)); }
 PARE_INLINE Doubles widenHigh(Floats x) { return (Doubles)_mm256_cvtps_pd(_mm256_extractf128_ps((__m256)x, 1)); }
+PARE_INLINE Floats narrow(Doubles low, Doubles high) {
+  return (Floats)_mm256_set_m128(_mm256_cvtpd_ps((__m256d)high), _mm256_cvtpd_ps((__m256d)low));
+}
 #elif defined(__x86_64__)
 PARE_INLINE Doubles widenLow(Floats x) { return (Doubles)_mm_cvtps_pd((__m128)x); }
 PARE_INLINE Doubles widenHigh(Floats x) { return (Doubles)_mm_cvtps_pd(_mm_movehl_ps((__m128)x, (__m128)x)); }
+PARE_INLINE Floats narrow(Doubles low, Doubles high) {
+  return (Floats)_mm_movelh_ps(_mm_cvtpd_ps((__m128d)low), _mm_cvtpd_ps((__m128d)high));
+}
 #elif defined(__aarch64__)
 PARE_INLINE Doubles widenLow(Floats x) { return (Doubles)vcvt_f64_f32(vget_low_f32((float32x4_t)x)); }
 PARE_INLINE Doubles widenHigh(Floats x) { return (Doubles)vcvt_high_f64_f32((float32x4_t)x); }
+PARE_INLINE Floats narrow(Doubles low, Doubles high) {
+  return (Floats)vcvt_high_f32_f64(vcvt_f32_f64((float64x2_t)low), (float64x2_t)high);
+}
 #endif
 
 // All lanes of a vector by one operation, halves first.

@@ -12,6 +12,9 @@ extern const FourBitKernels fourBitKernels;
 extern const CompareKernels compareKernels;
 extern const TransposeKernels transposeKernels;
 extern const MathKernels mathKernels;
+extern const SoftmaxKernels softmaxKernels;
+extern const LayerNormKernels layerNormKernels;
+extern const ReduceKernels reduceKernels;
 extern const MatmulKernels matmulKernels;
 extern const MatmulIntegerKernels matmulIntegerKernels;
 extern const PruneKernels pruneKernels;
@@ -29,6 +32,9 @@ const KernelTable kernelTable{
     .compare = &compareKernels,
     .transpose = &transposeKernels,
     .math = &mathKernels,
+    .softmax = &softmaxKernels,
+    .layerNorm = &layerNormKernels,
+    .reduce = &reduceKernels,
     .matmul = &matmulKernels,
     .matmulInteger = &matmulIntegerKernels,
     .prune = &pruneKernels,

@@ -6,6 +6,7 @@
 #include "kernels/depthwise.h"
 #include "kernels/float16.h"
 #include "kernels/four-bit.h"
+#include "kernels/layer-norm.h"
 #include "kernels/math.h"
 #include "kernels/matmul-integer.h"
 #include "kernels/matmul.h"
@@ -13,6 +14,8 @@
 #include "kernels/prune.h"
 #include "kernels/quantize.h"
 #include "kernels/random.h"
+#include "kernels/reduce.h"
+#include "kernels/softmax.h"
 #include "kernels/transpose.h"
 
 namespace pare {
@@ -25,6 +28,9 @@ struct KernelTable {
   const CompareKernels* compare;
   const TransposeKernels* transpose;
   const MathKernels* math;
+  const SoftmaxKernels* softmax;
+  const LayerNormKernels* layerNorm;
+  const ReduceKernels* reduce;
   const MatmulKernels* matmul;
   const MatmulIntegerKernels* matmulInteger;
   const PruneKernels* prune;
