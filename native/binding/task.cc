@@ -69,8 +69,8 @@ class Worker final : public Napi::AsyncWorker {
 CallOptions CallOptions::read(Napi::Value value) {
   CallOptions options;
   if (isMissing(value)) return options;
-  const auto readThreads = [&](Napi::Value threads) {
-    const size_t count = readCount(threads, "threads");
+  const auto readThreads = [&](Napi::Value given) {
+    const size_t count = readCount(given, "threads");
     if (count < 1 || count > 256) fail(value.Env(), "PARE_OPTION", "threads must be between 1 and 256");
     options.threads = static_cast<unsigned>(count);
   };
@@ -79,7 +79,7 @@ CallOptions CallOptions::read(Napi::Value value) {
     return options;
   }
   const auto object = value.As<Napi::Object>();
-  if (const Napi::Value threads = object.Get("threads"); !isMissing(threads)) readThreads(threads);
+  if (const Napi::Value given = object.Get("threads"); !isMissing(given)) readThreads(given);
   options.async = object.Get("async").ToBoolean();
   options.cancel = object.Get("cancel");
   return options;

@@ -21,7 +21,7 @@ void fromTensor(ShapeContext& c, const Tensor& tensor) {
 template <class Values>
 void fromList(ShapeContext& c, DataType type, const Values& values, bool isList) {
   c.setType(0, type);
-  c.setDims(0, isList ? Dims{static_cast<int64_t>(values.size())} : Dims{});
+  c.setDims(0, isList ? Dims{Dim(static_cast<int64_t>(values.size()))} : Dims{});
   if (static_cast<int64_t>(values.size()) > maxKnownElements) return;
   Elements elements;
   for (const auto value : values) {
