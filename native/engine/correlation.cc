@@ -62,6 +62,13 @@ class Correlator {
       inputPlane_ *= axis.input;
       outputPlane_ *= axis.output;
     }
+    const Activation& activation = of.epilogue.activation;
+    tilesFinish_ = isPointwise_ && isContiguous_ && depth_ > 0 && !of.epilogue.residual &&
+                   (activation.kind == Activation::Kind::none || activation.kind == Activation::Kind::clip);
+    if (activation.kind == Activation::Kind::clip) {
+      least_ = activation.alpha;
+      most_ = activation.beta;
+    }
     cut();
     place();
   }
@@ -164,9 +171,11 @@ class Correlator {
     const UnalignedFloat* x;  // the first channel of its group
     const float* filters;
     size_t firstTile, endTile, firstRow, rows;
-    size_t width;  // columns of sums
-    float* sums;   // [rows][width]
-    float* right;  // the copied image, or strips of a panel
+    size_t width;             // columns of sums
+    float* sums;              // [rows][width]
+    float* right;             // the copied image, or strips of a panel
+    UnalignedFloat* results;  // where the tiles leave results instead of sums, or null: y from firstRow on
+    const UnalignedFloat* bias;
   };
 
   // One tile reads rows of the image where they lie, over the whole depth; several pass over a block of it, which the
@@ -200,6 +209,8 @@ class Correlator {
     part.right = part.sums + sumCount;
     part.x = of_.x + image * of_.inputs * inputPlane_;
     part.filters = of_.filters + image % of_.groups * of_.outputs * depth_;
+    part.bias = of_.epilogue.bias ? of_.epilogue.bias + image % of_.groups * of_.outputs + part.firstRow : nullptr;
+    if (tilesFinish_ && block == depth_) part.results = of_.y + (image * of_.outputs + part.firstRow) * outputPlane_;
     if (!isPointwise_) copyImage(part, band);
     if (depth_ == 0) std::fill_n(part.sums, part.rows * part.width, 0.0f);
     for (size_t column = band.firstColumn; column < band.endColumn && !execution_.isCancelled(); column += part.width) {
@@ -207,7 +218,10 @@ class Correlator {
       for (size_t unit = 0; unit < depth_; unit += block) {
         MatmulTile tile{};
         tile.columns = here;
-        tile.cStride = part.width * sizeof(float);
+        tile.cStride = (part.results ? outputPlane_ : part.width) * sizeof(float);
+        tile.finishes = part.results != nullptr;
+        tile.least = least_;
+        tile.most = most_;
         tile.depth = std::min(block, depth_ - unit);
         tile.accumulate = unit > 0;
         tile.fetch = reinterpret_cast<const uint8_t*>(part.sums);
@@ -220,14 +234,17 @@ class Correlator {
           for (size_t t = part.firstTile; t < part.endTile; t++) multiply(part, tile, t, unit, 0);
         }
       }
-      finish(part, image, band, column, here);
+      if (!part.results) finish(part, image, band, column, here);
     }
   }
 
   void multiply(const Part& part, MatmulTile& tile, size_t t, size_t unit, size_t column) const {
+    const size_t row = tiles_.begin(t) - part.firstRow;
     tile.rows = tiles_.height(t);
     tile.a = reinterpret_cast<const uint32_t*>(part.filters + tiles_.begin(t) * depth_ + unit * tile.rows);
-    tile.c = reinterpret_cast<uint8_t*>(part.sums + (tiles_.begin(t) - part.firstRow) * part.width + column);
+    tile.c = part.results ? reinterpret_cast<uint8_t*>(part.results + row * outputPlane_ + column)
+                          : reinterpret_cast<uint8_t*>(part.sums + row * part.width + column);
+    tile.bias = part.bias ? part.bias + row : nullptr;
     tile_.multiply(tile);
   }
 
@@ -237,14 +254,17 @@ class Correlator {
     const size_t columns = tile.columns, whole = columns / tile_.stripColumns * tile_.stripColumns;
     const UnalignedFloat* rows = part.x + unit * inputPlane_ + column;
     auto* panel = reinterpret_cast<uint32_t*>(part.right);
+    const size_t toColumn = part.results ? column : 0;
     size_t t = part.firstTile;
     if (whole > 0) {
       tile.b = reinterpret_cast<const uint8_t*>(rows);
       tile.bStride = tile.bRowStride = inputPlane_ * sizeof(float);
+      // Rows further down; of few rows, the next strips.
+      tile.bFetch = tile.depth < 4 * fetchAhead ? 2 * tile.bStripStride : fetchAhead * tile.bStride;
       tile.streams = true;
       tile.bCopy = part.endTile - part.firstTile > 1 ? panel : nullptr;
       tile.columns = whole;
-      multiply(part, tile, t, unit, 0);
+      multiply(part, tile, t, unit, toColumn);
       tile.streams = false;
       tile.bCopy = nullptr;
     }
@@ -255,13 +275,13 @@ class Correlator {
       matmul_.packColumns(rows + whole, inputPlane_, columns - whole, tile.depth, strip, tile_.stripColumns);
       tile.b = reinterpret_cast<const uint8_t*>(strip);
       tile.columns = columns - whole;
-      multiply(part, tile, t, unit, whole);
+      multiply(part, tile, t, unit, toColumn + whole);
     }
     tile.b = reinterpret_cast<const uint8_t*>(panel);
     tile.columns = columns;
     for (t++; t < part.endTile; t++) {
       placeFetch(part, tile, t - part.firstTile, column + part.width, endColumn, unit);
-      multiply(part, tile, t, unit, 0);
+      multiply(part, tile, t, unit, toColumn);
     }
   }
 
@@ -314,11 +334,10 @@ class Correlator {
   void finish(const Part& part, size_t image, const Band& band, size_t column, size_t columns) const {
     const CorrelationAxis* axes = of_.axes;
     const size_t channel = image * of_.outputs + part.firstRow, start = channel * outputPlane_;
-    const UnalignedFloat* bias = of_.epilogue.bias;
     FinishBlock block{};
     block.cStride = part.width;
     block.rows = part.rows;
-    block.bias = bias ? bias + image % of_.groups * of_.outputs + part.firstRow : nullptr;
+    block.bias = part.bias;
     block.yStride = outputPlane_;
     block.yStep = axes[2].outputStep;
     const auto run = [&](size_t first, size_t count, size_t to) {
@@ -352,6 +371,9 @@ class Correlator {
   const size_t depth_;
   bool isPointwise_ = true;   // each position meets one element of the input, its own
   bool isContiguous_ = true;  // positions are the result's elements
+  // Tiles may leave results: with no residual and no more than bounds for an activation.
+  bool tilesFinish_ = false;
+  float least_ = -__builtin_inff(), most_ = __builtin_inff();
   size_t inputPlane_ = 1, outputPlane_ = 1;
   size_t bandAxis_ = 0, bandEach_ = 0, columnsEach_ = 0;
   size_t columnPieces_ = 1, rowPieces_ = 1, tilesEach_ = 1;

@@ -39,6 +39,8 @@ struct MatmulCut {
 // With it a strip of B has at most 256 × 128 bytes, two thirds of a first cache level of 48 KB; where that is smaller
 // it streams from the second, forward. C is read and written once a block.
 constexpr size_t depthBlock = 256;
+// Rows of B to fetch ahead: far enough to hide the third cache level, near enough to stay in the first.
+constexpr size_t fetchAhead = 12;
 // Units of depth at a time when rows of B are read from end to end.
 constexpr size_t sweepDepth = 32;
 // Strips that tiles pass over together: their rows are a whole cache line of bytes, and four lines of floats.
@@ -319,6 +321,7 @@ class MatmulBlocks {
             .bStripStride = 0,
             .streams = false,
             .bRowStride = right_.rowStride,
+            .bFetch = 0,
             .bFlip = right_.flip,
             .bBias = right_.bias,
             .bCopy = nullptr,
@@ -331,7 +334,11 @@ class MatmulBlocks {
             .rows = 0,
             .columns = columns,
             .depth = units,
-            .accumulate = unit > 0};
+            .accumulate = unit > 0,
+            .finishes = false,
+            .bias = nullptr,
+            .least = 0,
+            .most = 0};
   }
   void placePacked(MatmulTile& tile, size_t column, size_t unit) const {
     tile.b = reinterpret_cast<const uint8_t*>(right_.packed + column * depth_ + unit * tile_.stripColumns);
@@ -341,6 +348,7 @@ class MatmulBlocks {
   void placeRows(MatmulTile& tile, size_t column, size_t unit) const {
     tile.b = right_.rows + unit * right_.unitRows * right_.rowStride + column * right_.elementSize;
     tile.bStride = right_.unitRows * right_.rowStride;
+    tile.bFetch = fetchAhead / right_.unitRows * tile.bStride;
     tile.bStripStride = tile_.stripColumns * right_.elementSize;
     tile.streams = true;
   }

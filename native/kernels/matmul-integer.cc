@@ -33,7 +33,7 @@ struct IntegerArithmetic {
   PARE_INLINE static Vector load(const void* from) { return loadInts(from); }
   PARE_INLINE static void store(void* to, Vector x) { storeInts(to, x); }
 
-  static constexpr bool scatters = false;
+  static constexpr bool scatters = false, finishes = false;
   // B in place: vectorLanes columns of unitDepth rows.
   static constexpr size_t streamedBytes = vectorLanes;
   static constexpr int unitRows = unitDepth;

@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/unaligned.h"
+
 namespace pare {
 
 struct MatmulTile {
@@ -20,6 +22,7 @@ struct MatmulTile {
   size_t bStripStride;   // bytes from one strip to the next
   bool streams;          // B lies where the caller has it, row after row: see streamsB
   size_t bRowStride;     // streams: bytes from one row of B to the next, of which a unit may take several
+  size_t bFetch;         // streams: bytes from what is read to what is fetched ahead
   uint32_t bFlip;        // streams, integers: 0x80 in each byte when packing would turn over the values' top bits …
   uint32_t bBias;        // … and what to subtract afterwards, in both halves, where packing widens signed values
   uint32_t* bCopy;       // not null: the strips, whole ones, are packed to here while they are read
@@ -34,6 +37,10 @@ struct MatmulTile {
   size_t columns;  // any number; B's strips are whole all the same, their last columns padded
   size_t depth;
   bool accumulate;  // adds to C instead of overwriting it
+  // Floats: C is most(least(sums + bias)) instead, with a number of `bias` a row; where NaN, it stays.
+  bool finishes;
+  const UnalignedFloat* bias;  // or null
+  float least, most;
 };
 
 struct TileKernel {

@@ -16,7 +16,11 @@ struct FloatArithmetic {
   PARE_INLINE static Vector zero() { return broadcastFloat(0); }
   PARE_INLINE static Vector load(const void* from) { return loadFloats(from); }
   PARE_INLINE static Vector loadB(const void* from) { return loadFloats(from); }
-  static constexpr bool scatters = true;
+  static constexpr bool scatters = true, finishes = true;
+  PARE_INLINE static Vector broadcast(float x) { return broadcastFloat(x); }
+  PARE_INLINE static Vector bound(Vector x, const MatmulTile& tile) {
+    return atMost(broadcastFloat(tile.most), atLeast(broadcastFloat(tile.least), x));
+  }
   static constexpr size_t streamedBytes = sizeof(Vector);
   static constexpr int unitRows = 1;
   PARE_INLINE static Vector streamB(const uint8_t* from, const MatmulTile&) { return loadFloats(from); }

@@ -23,9 +23,6 @@ constexpr int stripVectors = 2, tileRows = vectorRegisters == 32 ? 14 : 6;
 constexpr int stripColumns = stripVectors * vectorLanes;
 constexpr int accumulators = tileRows * stripVectors;
 
-// Rows of B to fetch ahead: far enough to hide the third cache level, near enough to stay in the first.
-constexpr size_t fetchAhead = 12;
-
 // Strips side by side for a tile of `rows`: a power of two, bounded by the registers, and by the 8 pointers it takes.
 constexpr int widestStrips(int rows) {
   int strips = 1;
@@ -101,8 +98,7 @@ PARE_INLINE void multiplyStrips(const MatmulTile& tile, size_t column, uint8_t* 
         for (int row = 0; row < Arithmetic::unitRows; row++)
 #pragma GCC unroll 4
           for (size_t byte = 0; byte < vectors * Arithmetic::streamedBytes; byte += 64)
-            __builtin_prefetch(strip[s] + fetchAhead / Arithmetic::unitRows * bStride + row * tile.bRowStride + byte +
-                               63);
+            __builtin_prefetch(strip[s] + tile.bFetch + row * tile.bRowStride + byte + 63);
       }
       if constexpr (source != Source::scattered) strip[s] += bStride;
     }
@@ -122,6 +118,16 @@ PARE_INLINE void multiplyStrips(const MatmulTile& tile, size_t column, uint8_t* 
     // Into the second level: the first one is full of this strip.
     __builtin_prefetch(fetch, 0, 2);
     fetch += tile.fetchStride;
+  }
+  if constexpr (Arithmetic::finishes) {
+    if (tile.finishes) {
+#pragma GCC unroll 16
+      for (int i = 0; i < rows; i++) {
+        const Vector bias = Arithmetic::broadcast(tile.bias ? tile.bias[i] : 0);
+#pragma GCC unroll 16
+        for (int v = 0; v < width; v++) sum[i][v].value = Arithmetic::bound(sum[i][v].value + bias, tile);
+      }
+    }
   }
 #pragma GCC unroll 16
   for (int i = 0; i < rows; i++) {

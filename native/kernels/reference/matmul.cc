@@ -29,6 +29,11 @@ void multiply(const MatmulTile& tile) {
       for (size_t u = 0; u < tile.depth; u++)
         sum += static_cast<double>(floatAt(tile.a + u * tile.rows + i)) *
                floatAt(b + (tile.bOffsets ? tile.bOffsets[u] : u * tile.bStride));
+      if (tile.finishes) {
+        if (tile.bias) sum += static_cast<double>(tile.bias[i]);
+        if (sum < static_cast<double>(tile.least)) sum = static_cast<double>(tile.least);
+        if (sum > static_cast<double>(tile.most)) sum = static_cast<double>(tile.most);
+      }
       const auto rounded = static_cast<float>(sum);
       std::memcpy(c, &rounded, sizeof rounded);
     }
