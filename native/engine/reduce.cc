@@ -73,7 +73,7 @@ void reduceTriple(const Execution& execution, Accumulation accumulation, const R
                   const UnalignedFloat* in, Triple shape, size_t inStride, UnalignedFloat* out, size_t outStride) {
   const ReduceKernels& table = *execution.kernels.reduce;
   const auto which = static_cast<size_t>(accumulation);
-  const auto [outer, reduced, inner] = shape;
+  const size_t outer = shape.outer, reduced = shape.reduced, inner = shape.inner;
   if (outer == 0 || inner == 0) return;
   if (inner == 1 && outStride == 1) {
     const size_t rows = std::max<size_t>(1, elementwiseGrain / std::max<size_t>(1, reduced));

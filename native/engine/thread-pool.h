@@ -1,8 +1,9 @@
 // The process's one pool of threads: a job is cut into pieces; each thread begins with its share of them, and whoever
 // is done takes the next one of another's.
 //
-// Pieces never depend on the number of threads, so results do not either. The caller works too, and never waits for a
-// thread that has not begun: a busy neighbour slows a job by its share and cannot stop it.
+// Results never depend on the number of threads, and neither do pieces, except where the bits do not depend on the
+// pieces (matrix products). The caller works too, and never waits for a thread that has not begun: a busy neighbour
+// slows a job by its share and cannot stop it.
 #pragma once
 
 #include <atomic>
