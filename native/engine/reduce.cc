@@ -49,16 +49,16 @@ struct Group {
 };
 
 // The dimensions with neighbours of a kind merged, those of size 1 left out.
-std::vector<Group> groupsOf(std::span<const size_t> dims, std::span<const size_t> axes) {
+std::vector<Group> groupsOf(std::span<const int64_t> dims, std::span<const size_t> axes) {
   std::vector<Group> groups;
   for (size_t i = 0, next = 0; i < dims.size(); i++) {
     const bool reduced = next < axes.size() && axes[next] == i;
     next += reduced;
     if (dims[i] == 1) continue;
     if (!groups.empty() && groups.back().reduced == reduced)
-      groups.back().size *= dims[i];
+      groups.back().size *= static_cast<size_t>(dims[i]);
     else
-      groups.push_back({dims[i], reduced});
+      groups.push_back({static_cast<size_t>(dims[i]), reduced});
   }
   return groups;
 }
@@ -133,7 +133,7 @@ Status reduceGroup(const Execution& execution, const Steps& steps, const Reducti
 
 }  // namespace
 
-Status reduce(const Execution& execution, Reduction reduction, const UnalignedFloat* in, std::span<const size_t> dims,
+Status reduce(const Execution& execution, Reduction reduction, const UnalignedFloat* in, std::span<const int64_t> dims,
               std::span<const size_t> axes, UnalignedFloat* out) {
   double count = 1;
   for (const size_t axis : axes) count *= static_cast<double>(dims[axis]);

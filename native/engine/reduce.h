@@ -11,7 +11,7 @@ enum class Reduction : uint8_t { sum, mean, max, min, product, sumSquare, l1, l2
 
 // `axes` are distinct, ascending and below the rank; none of them leaves every element by itself. Of no elements the
 // result is the neutral one (mean: NaN).
-Status reduce(const Execution& execution, Reduction reduction, const UnalignedFloat* in, std::span<const size_t> dims,
+Status reduce(const Execution& execution, Reduction reduction, const UnalignedFloat* in, std::span<const int64_t> dims,
               std::span<const size_t> axes, UnalignedFloat* out);
 
 // ArgMax and ArgMin along the middle dimension of [outer, axis, inner]: the first index of equal elements, or the last;

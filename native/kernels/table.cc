@@ -12,6 +12,7 @@ extern const FourBitKernels fourBitKernels;
 extern const CompareKernels compareKernels;
 extern const TransposeKernels transposeKernels;
 extern const MathKernels mathKernels;
+extern const BinaryKernels binaryKernels;
 extern const SoftmaxKernels softmaxKernels;
 extern const LayerNormKernels layerNormKernels;
 extern const ReduceKernels reduceKernels;
@@ -32,6 +33,7 @@ const KernelTable kernelTable{
     .compare = &compareKernels,
     .transpose = &transposeKernels,
     .math = &mathKernels,
+    .binary = &binaryKernels,
     .softmax = &softmaxKernels,
     .layerNorm = &layerNormKernels,
     .reduce = &reduceKernels,

@@ -1,6 +1,7 @@
 // The table of kernels that each instruction-set level exports, one family a field.
 #pragma once
 
+#include "kernels/binary.h"
 #include "kernels/compare.h"
 #include "kernels/conv.h"
 #include "kernels/depthwise.h"
@@ -28,6 +29,7 @@ struct KernelTable {
   const CompareKernels* compare;
   const TransposeKernels* transpose;
   const MathKernels* math;
+  const BinaryKernels* binary;
   const SoftmaxKernels* softmax;
   const LayerNormKernels* layerNorm;
   const ReduceKernels* reduce;

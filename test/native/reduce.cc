@@ -54,29 +54,33 @@ double reduceList(Reduction reduction, const std::vector<double>& values) {
 }
 
 // The elements that each result is made of.
-std::vector<std::vector<double>> listsOf(const UnalignedFloat* in, const std::vector<size_t>& dims,
+std::vector<std::vector<double>> listsOf(const UnalignedFloat* in, const std::vector<int64_t>& dims,
                                          const std::vector<size_t>& axes) {
   size_t count = 1, results = 1;
   std::vector<bool> reduced(dims.size());
   for (const size_t axis : axes) reduced[axis] = true;
   for (size_t i = 0; i < dims.size(); i++) {
-    count *= dims[i];
-    if (!reduced[i]) results *= dims[i];
+    const auto size = static_cast<size_t>(dims[i]);
+    count *= size;
+    if (!reduced[i]) results *= size;
   }
   std::vector<std::vector<double>> lists(results);
   for (size_t i = 0; i < count; i++) {
     size_t at = 0, rest = i, stride = 1;
-    for (size_t axis = dims.size(); axis-- > 0; rest /= dims[axis]) {
-      if (reduced[axis]) continue;
-      at += rest % dims[axis] * stride;
-      stride *= dims[axis];
+    for (size_t axis = dims.size(); axis-- > 0;) {
+      const auto size = static_cast<size_t>(dims[axis]);
+      if (!reduced[axis]) {
+        at += rest % size * stride;
+        stride *= size;
+      }
+      rest /= size;
     }
     lists[at].push_back(in[i]);
   }
   return lists;
 }
 
-void expectReductions(const std::string& level, const std::vector<size_t>& dims, const UnalignedFloat* in) {
+void expectReductions(const std::string& level, const std::vector<int64_t>& dims, const UnalignedFloat* in) {
   for (uint32_t set = 0; set < 1u << dims.size(); set++) {
     std::vector<size_t> axes;
     for (size_t axis = 0; axis < dims.size(); axis++)
@@ -121,12 +125,12 @@ std::vector<float> positive(size_t count) {
 }
 
 TEST_P(Reduce, AnyAxes) {
-  const std::vector<std::vector<size_t>> shapes = {{},         {1},          {7},       {3, 5, 4, 17}, {2, 1, 3},
-                                                   {5, 70, 2}, {1, 300, 33}, {130, 9},  {17, 129},     {2, 3, 2, 3, 2},
-                                                   {0, 3, 4},  {3, 0},       {3, 1000}, {4, 67, 65}};
+  const std::vector<std::vector<int64_t>> shapes = {{},         {1},          {7},       {3, 5, 4, 17}, {2, 1, 3},
+                                                    {5, 70, 2}, {1, 300, 33}, {130, 9},  {17, 129},     {2, 3, 2, 3, 2},
+                                                    {0, 3, 4},  {3, 0},       {3, 1000}, {4, 67, 65}};
   for (const auto& dims : shapes) {
     size_t count = 1;
-    for (const size_t dim : dims) count *= dim;
+    for (const int64_t dim : dims) count *= static_cast<size_t>(dim);
     std::vector<float> values = positive(count);
     // Another sign here and there; logSum then is NaN in the same places.
     expectReductions(GetParam(), dims, values.data());
@@ -136,8 +140,9 @@ TEST_P(Reduce, AnyAxes) {
 }
 
 TEST_P(Reduce, LongDimensionsInParts) {
-  for (const std::vector<size_t>& dims : {std::vector<size_t>{1, 100001}, {3, 25003}, {25003, 3}, {2, 20001, 2}}) {
-    const std::vector<float> values = positive(dims[0] * dims[1] * (dims.size() > 2 ? dims[2] : 1));
+  for (const std::vector<int64_t>& dims : {std::vector<int64_t>{1, 100001}, {3, 25003}, {25003, 3}, {2, 20001, 2}}) {
+    const std::vector<float> values =
+        positive(static_cast<size_t>(dims[0] * dims[1] * (dims.size() > 2 ? dims[2] : 1)));
     expectReductions(GetParam(), dims, values.data());
   }
 }
@@ -145,18 +150,19 @@ TEST_P(Reduce, LongDimensionsInParts) {
 TEST_P(Reduce, SpecialValues) {
   // Rows of NaN at each place, of both infinities, of denormals and of the largest values.
   const float special[] = {std::nanf(""), INFINITY, -INFINITY, 1e-45f, 3e38f, -3e38f, -0.0f};
-  for (const size_t length : {1, 5, 17, 90, 200}) {
-    std::vector<float> values = positive(length * length);
-    for (size_t row = 0; row < length; row++) values[row * length + row] = special[row % std::size(special)];
-    expectReductions(GetParam(), {length, length}, values.data());
+  for (const int length : {1, 5, 17, 90, 200}) {
+    std::vector<float> values = positive(static_cast<size_t>(length * length));
+    for (size_t i = 0; i < static_cast<size_t>(length); i++)
+      values[i * static_cast<size_t>(length) + i] = special[i % std::size(special)];
+    expectReductions(GetParam(), {int64_t{length}, int64_t{length}}, values.data());
   }
 }
 
 TEST_P(Reduce, KeepsWhatLongSumsWouldLose) {
   // One after the other in float32, a million tenths are 100958.
-  const size_t count = 1'000'000;
+  constexpr size_t count = 1'000'000;
   const std::vector<float> tenths(count, 0.1f);
-  const std::vector<size_t> row{count};
+  const std::vector<int64_t> row{count};
   const Execution execution{.kernels = *findKernels(GetParam()), .threads = 2};
   float sum = 0, mean = 0;
   ASSERT_TRUE(reduce(execution, Reduction::sum, tenths.data(), row, std::vector<size_t>{0}, &sum).ok());
