@@ -48,9 +48,13 @@ struct Reach {
 };
 Reach reachOf(const PoolAxis& axis, size_t place) {
   const auto first = static_cast<ptrdiff_t>(place * axis.stride) - static_cast<ptrdiff_t>(axis.padBegin);
-  const auto dilation = static_cast<ptrdiff_t>(axis.dilation), limit = static_cast<ptrdiff_t>(axis.input) - first;
-  const size_t begin = first < 0 ? static_cast<size_t>((-first + dilation - 1) / dilation) : 0;
-  const size_t end = limit > 0 ? static_cast<size_t>((limit + dilation - 1) / dilation) : 0;
+  const ptrdiff_t limit = static_cast<ptrdiff_t>(axis.input) - first;
+  // A division takes as long as a short row.
+  const auto steps = [&axis](ptrdiff_t distance) {
+    const auto whole = static_cast<size_t>(distance);
+    return axis.dilation == 1 ? whole : (whole + axis.dilation - 1) / axis.dilation;
+  };
+  const size_t begin = first < 0 ? steps(-first) : 0, end = limit > 0 ? steps(limit) : 0;
   return {begin, end < axis.kernel ? end : axis.kernel};
 }
 // Where an element of a window lies.
@@ -67,7 +71,12 @@ size_t rowFloats(const PoolAxis& axis) {
 // One window as wide as the image.
 bool isWide(const PoolAxis& axis) { return axis.output == 1 && axis.dilation == 1; }
 
-size_t scratchFloats(const PoolPlanes& planes) { return rowFloats(planes.axes[2]) + planes.axes[2].output; }
+// Rows that are joined before their columns are: a row cannot be read soon after it has been written piecemeal.
+constexpr size_t rowsTogether = 4;
+
+size_t scratchFloats(const PoolPlanes& planes) {
+  return rowsTogether * rowFloats(planes.axes[2]) + planes.axes[2].output;
+}
 
 template <class Join>
 PARE_INLINE float joinLanes(const Join& join, FloatVector x) {
@@ -84,18 +93,13 @@ struct Pooling {
   const PoolPlanes& of;
   const Join join;
   const PoolAxis &deep = of.axes[0], &high = of.axes[1], &wide = of.axes[2];
-  float* const row = of.scratch;
-  float* const divisors = of.scratch + rowFloats(of.axes[2]);
+  const size_t rowLength = rowFloats(of.axes[2]);
+  float* const shares = of.scratch + rowsTogether * rowLength;  // one by what a window has along its row
 
+  // The first lanes; the others must not count.
   PARE_INLINE FloatVector taken(const UnalignedFloat* from, size_t count) const {
-    if (count >= vectorLanes) return join.take(loadFloats(from));
-    // Lanes that are not there must not count.
-    struct {
-      float lanes[vectorLanes];
-    } values;
-    for (float& lane : values.lanes) lane = Join::nothing;
-    storeSome(values.lanes, join.take(loadSome(from, count)), count);
-    return loadFloats(values.lanes);
+    const LaneMask there = lanesBetween(0, static_cast<ptrdiff_t>(count));
+    return chooseLanes(there, join.take(loadLanes(from, there)), broadcastFloat(Join::nothing));
   }
 
   // One window as wide as the image: its columns are joined with its rows.
@@ -117,14 +121,15 @@ struct Pooling {
 #pragma GCC unroll 4
           for (size_t i = 0; i < each; i++)
             joined[i].value = join.join(joined[i].value, join.take(loadFloats(from + j + i * vectorLanes)));
-        for (size_t i = 0; j < count; j += vectorLanes, i = (i + 1) % each)
-          joined[i].value = join.join(joined[i].value, taken(from + j, count - j));
+        for (; j + vectorLanes <= count; j += vectorLanes)
+          joined[0].value = join.join(joined[0].value, join.take(loadFloats(from + j)));
+        if (j < count) joined[1].value = join.join(joined[1].value, taken(from + j, count - j));
       }
     return joinLanes(
         join, join.join(join.join(joined[0].value, joined[1].value), join.join(joined[2].value, joined[3].value)));
   }
 
-  void joinRows(const UnalignedFloat* x, size_t d, size_t h) const {
+  void joinRows(const UnalignedFloat* x, size_t d, size_t h, float* row) const {
     const Reach depths = reachOf(deep, d), heights = reachOf(high, h);
     float* to = row + wide.padBegin;
     for (size_t j = 0; j < wide.input; j += vectorLanes) {
@@ -145,7 +150,7 @@ struct Pooling {
   }
 
   template <int stride>
-  PARE_INLINE void joinColumns(UnalignedFloat* y) const {
+  PARE_INLINE void joinColumns(const float* row, UnalignedFloat* y) const {
     for (size_t j = 0; j < wide.output; j += vectorLanes) {
       FloatVector value = broadcastFloat(Join::nothing);
       for (size_t k = 0; k < wide.kernel; k++) {
@@ -163,7 +168,7 @@ struct Pooling {
         storeSome(y + j, value, rest);
     }
   }
-  void joinColumnsApart(UnalignedFloat* y) const {
+  void joinColumnsApart(const float* row, UnalignedFloat* y) const {
     for (size_t j = 0; j < wide.output; j++) {
       float value = Join::nothing;
       for (size_t k = 0; k < wide.kernel; k++) value = join.join(value, row[j * wide.stride + k * wide.dilation]);
@@ -174,8 +179,16 @@ struct Pooling {
   void finish(UnalignedFloat* y, size_t d, size_t h) const {
     const size_t count = wide.output;
     if (of.kind == PoolKind::average) {
-      const auto rows = static_cast<float>(deep.count(d, of.countsPadding) * high.count(h, of.countsPadding));
-      for (size_t j = 0; j < count; j++) y[j] = y[j] / (rows * divisors[j]);
+      const size_t rows = deep.count(d, of.countsPadding) * high.count(h, of.countsPadding);
+      if (count == 1) {
+        *y = *y / static_cast<float>(rows * wide.count(0, of.countsPadding));
+        return;
+      }
+      const float share = 1 / static_cast<float>(rows);
+      size_t j = 0;
+      for (; j + vectorLanes <= count; j += vectorLanes)
+        storeFloats(y + j, loadFloats(y + j) * (broadcastFloat(share) * loadFloats(shares + j)));
+      for (; j < count; j++) y[j] = y[j] * (share * shares[j]);
     } else if (of.kind == PoolKind::lp && of.power == 2) {
       for (size_t j = 0; j < count; j++) y[j] = __builtin_sqrtf(y[j]);
     } else if (of.kind == PoolKind::lp && of.power != 1) {
@@ -183,28 +196,37 @@ struct Pooling {
     }
   }
 
+  void computeRows(const UnalignedFloat* x, UnalignedFloat* y, size_t first, size_t count) const {
+    for (size_t i = 0; i < count; i++) {
+      const size_t d = (first + i) / high.output, h = (first + i) % high.output;
+      if (isWide(wide))
+        y[i] = wideWindow(x, d, h);
+      else
+        joinRows(x, d, h, of.scratch + i * rowLength);
+    }
+    for (size_t i = 0; i < count; i++, y += wide.output) {
+      const float* row = of.scratch + i * rowLength;
+      if (!isWide(wide)) {
+        if (wide.stride == 1)
+          joinColumns<1>(row, y);
+        else if (wide.stride == 2)
+          joinColumns<2>(row, y);
+        else
+          joinColumnsApart(row, y);
+      }
+      if (of.kind != PoolKind::max) finish(y, (first + i) / high.output, (first + i) % high.output);
+    }
+  }
+
   void run() const {
-    for (size_t i = 0; i < rowFloats(wide); i++) row[i] = Join::nothing;
+    for (size_t i = 0; i < rowsTogether * rowLength; i++) of.scratch[i] = Join::nothing;
     if (of.kind == PoolKind::average)
-      for (size_t j = 0; j < wide.output; j++) divisors[j] = static_cast<float>(wide.count(j, of.countsPadding));
+      for (size_t j = 0; j < wide.output; j++) shares[j] = 1 / static_cast<float>(wide.count(j, of.countsPadding));
     for (size_t plane = of.firstPlane; plane < of.endPlane; plane++) {
       const UnalignedFloat* x = of.x + plane * deep.input * high.input * wide.input;
-      for (size_t place = of.firstRow; place < of.endRow; place++) {
-        const size_t d = place / high.output, h = place % high.output;
-        UnalignedFloat* y = of.y + (plane * deep.output * high.output + place) * wide.output;
-        if (isWide(wide)) {
-          *y = wideWindow(x, d, h);
-        } else {
-          joinRows(x, d, h);
-          if (wide.stride == 1)
-            joinColumns<1>(y);
-          else if (wide.stride == 2)
-            joinColumns<2>(y);
-          else
-            joinColumnsApart(y);
-        }
-        finish(y, d, h);
-      }
+      for (size_t row = of.firstRow; row < of.endRow; row += rowsTogether)
+        computeRows(x, of.y + (plane * deep.output * high.output + row) * wide.output, row,
+                    of.endRow - row < rowsTogether ? of.endRow - row : rowsTogether);
     }
   }
 };

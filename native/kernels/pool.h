@@ -18,12 +18,12 @@ struct PoolAxis {
 
   // Elements of the window at a place that are in the image, or with the padding in both.
   [[gnu::always_inline]] size_t count(size_t place, bool withPadding) const {
-    size_t inside = 0;
-    for (size_t k = 0; k < kernel; k++) {
-      const size_t at = place * stride + k * dilation, begin = withPadding ? 0 : padBegin;
-      inside += at >= begin && at < padBegin + input + (withPadding ? padEnd : 0);
-    }
-    return inside;
+    const size_t at = place * stride, first = withPadding ? 0 : padBegin;
+    const size_t limit = padBegin + input + (withPadding ? padEnd : 0);
+    const size_t begin = at >= first ? 0 : (first - at + dilation - 1) / dilation;
+    const size_t whole = at >= limit ? 0 : (limit - at + dilation - 1) / dilation,
+                 end = whole < kernel ? whole : kernel;
+    return end > begin ? end - begin : 0;
   }
 };
 

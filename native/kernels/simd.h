@@ -95,6 +95,9 @@ PARE_INLINE LaneMask lanesBetween(ptrdiff_t begin, ptrdiff_t end) {
 }
 PARE_INLINE FloatVector loadLanes(const void* from, LaneMask mask) { return _mm512_maskz_loadu_ps(mask, from); }
 PARE_INLINE void storeLanes(void* to, FloatVector x, LaneMask mask) { _mm512_mask_storeu_ps(to, mask, x); }
+PARE_INLINE FloatVector chooseLanes(LaneMask mask, FloatVector x, FloatVector otherwise) {
+  return _mm512_mask_blend_ps(mask, otherwise, x);
+}
 #elif defined(__AVX2__)
 constexpr bool hasLaneMasks = true;
 using LaneMask = __m256i;
@@ -109,6 +112,9 @@ PARE_INLINE FloatVector loadLanes(const void* from, LaneMask mask) {
 }
 PARE_INLINE void storeLanes(void* to, FloatVector x, LaneMask mask) {
   _mm256_maskstore_ps(static_cast<float*>(to), mask, x);
+}
+PARE_INLINE FloatVector chooseLanes(LaneMask mask, FloatVector x, FloatVector otherwise) {
+  return _mm256_blendv_ps(otherwise, x, _mm256_castsi256_ps(mask));
 }
 #else
 constexpr bool hasLaneMasks = false;  // lane by lane
@@ -129,6 +135,12 @@ PARE_INLINE void storeLanes(void* to, FloatVector x, LaneMask mask) {
   storeFloats(lanes, x);
   for (ptrdiff_t i = mask.begin; i < mask.end; i++)
     __builtin_memcpy(static_cast<char*>(to) + i * 4, lanes + i, sizeof(float));
+}
+PARE_INLINE FloatVector chooseLanes(LaneMask mask, FloatVector x, FloatVector otherwise) {
+  float lanes[vectorLanes];
+  storeFloats(lanes, otherwise);
+  storeLanes(lanes, x, mask);
+  return loadFloats(lanes);
 }
 #endif
 // The first `count` lanes, fewer than a vector has.
