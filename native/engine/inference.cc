@@ -24,7 +24,13 @@ class Inference final : public BlockInference {
     if (options_.strict) {
       if (Status status = checkAllKnown(); !status.ok()) return status;
     }
-    for (const ValueId id : graph_.blocks[0].inputs) declareInput(id);
+    const std::vector<ValueId>& inputs = graph_.blocks[0].inputs;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      declareInput(inputs[i]);
+      if (inputs[i] < 0 || !options_.inputs || !(*options_.inputs)[i].ranked) continue;
+      types_[static_cast<size_t>(inputs[i])] = (*options_.inputs)[i];
+      given_.push_back(inputs[i]);
+    }
     return runBlock(0);
   }
 
@@ -34,7 +40,7 @@ class Inference final : public BlockInference {
       if (body.inputs[i] < 0) continue;
       TensorType& type = types_[static_cast<size_t>(body.inputs[i])];
       type = i < inputs.size() ? inputs[i] : TensorType();
-      fillIn(body.inputs[i], type);
+      fillIn(body.inputs[i], type, options_.believesDeclared);
     }
     ++depth_;
     Status status = runBlock(block);
@@ -43,6 +49,8 @@ class Inference final : public BlockInference {
     for (const ValueId id : body.outputs) outputs.push_back(id < 0 ? TensorType() : types_[static_cast<size_t>(id)]);
     return status;
   }
+
+  Status inferNode(const Node& node) { return runNode(node); }
 
   size_t inputCount(uint32_t block) const override { return graph_.blocks[block].inputs.size(); }
   int depth() const override { return depth_; }
@@ -63,11 +71,11 @@ class Inference final : public BlockInference {
   }
 
   // What the file says of a value replaces only what is unknown.
-  void fillIn(ValueId id, TensorType& type) {
+  void fillIn(ValueId id, TensorType& type, bool isBelieved = true) {
     const Declaration& declared = graph_.values[static_cast<size_t>(id)];
     if (!declared.isTensor && type.dtype == DataType::undefined) type.isTensor = false;
     if (type.dtype == DataType::undefined) type.dtype = declared.dtype;
-    if (!declared.ranked || !declared.isTensor) return;
+    if (!declared.ranked || !declared.isTensor || !isBelieved) return;
     if (!type.ranked) {
       type.ranked = true;
       type.dims.clear();
@@ -121,7 +129,8 @@ class Inference final : public BlockInference {
   Status runBlock(uint32_t index) {
     const Block& block = graph_.blocks[index];
     for (const Block::Initializer& one : block.initializers)
-      types_[static_cast<size_t>(one.value)] = typeOf(graph_.tensors[one.tensor]);
+      if (std::find(given_.begin(), given_.end(), one.value) == given_.end())
+        types_[static_cast<size_t>(one.value)] = typeOf(graph_.tensors[one.tensor]);
     for (const Node& node : block.nodes)
       if (Status status = runNode(node); !status.ok()) return status;
     return Status::success();
@@ -152,7 +161,7 @@ class Inference final : public BlockInference {
     }
     for (size_t i = 0; i < outputs.size(); ++i) {
       if (node.outputs[i] < 0) continue;
-      fillIn(node.outputs[i], outputs[i]);
+      fillIn(node.outputs[i], outputs[i], options_.believesDeclared);
       types_[static_cast<size_t>(node.outputs[i])] = std::move(outputs[i]);
     }
     return Status::success();
@@ -259,6 +268,7 @@ class Inference final : public BlockInference {
   SymbolTable& symbols_;
   const InferenceOptions& options_;
   std::vector<TensorType>& types_;
+  std::vector<ValueId> given_;
   int depth_ = 0;
 };
 
@@ -267,6 +277,11 @@ class Inference final : public BlockInference {
 Status inferShapes(const Graph& graph, SymbolTable& symbols, const InferenceOptions& options,
                    std::vector<TensorType>& types) {
   return Inference(graph, symbols, options, types).run();
+}
+
+Status inferNode(const Graph& graph, const Node& node, SymbolTable& symbols, std::vector<TensorType>& types) {
+  const InferenceOptions options{.believesDeclared = false};
+  return Inference(graph, symbols, options, types).inferNode(node);
 }
 
 }  // namespace pare

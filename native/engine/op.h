@@ -14,9 +14,11 @@
 namespace pare {
 
 class ShapeContext;
-struct RunContext;  // comes with the executor
+class PrepareContext;
+struct RunContext;
 
 using ShapeFunction = Status (*)(ShapeContext&);
+using PrepareFunction = Status (*)(PrepareContext&);  // refuses what `run` cannot do, and makes the node's state
 using RunFunction = Status (*)(RunContext&);
 
 enum class Device : uint8_t { cpu, cuda };
@@ -95,7 +97,8 @@ struct OpDef {
   std::vector<TypeVariable> types = {};
   unsigned traits = 0;
   ShapeFunction shape = nullptr;
-  RunFunction run[deviceCount] = {};
+  PrepareFunction prepare = nullptr;
+  RunFunction run[deviceCount] = {};  // null: does not run there
 
   const AttributeDef* attribute(std::string_view attributeName) const;
   TypeSet typesOf(const ParameterType& type) const;

@@ -1,4 +1,4 @@
-// Reading attributes and inputs, and wording errors, for shape rules (see shape.h).
+// Reading inputs, and wording errors, for shape rules (see shape.h).
 #include "engine/shape.h"
 
 #include <algorithm>
@@ -7,7 +7,7 @@ namespace pare {
 
 ShapeContext::ShapeContext(const Node& node, int opset, SymbolTable& symbols, BlockInference& blocks,
                            std::vector<TensorType*> inputs, std::vector<TensorType>& outputs)
-    : node_(node), opset_(opset), symbols_(symbols), blocks_(blocks), inputs_(std::move(inputs)), outputs_(outputs) {}
+    : NodeReader(node, opset), symbols_(symbols), blocks_(blocks), inputs_(std::move(inputs)), outputs_(outputs) {}
 
 const Elements* ShapeContext::integerElements(size_t input) {
   if (!has(input)) return nullptr;
@@ -39,31 +39,6 @@ std::optional<std::vector<int64_t>> ShapeContext::numbers(size_t input) const {
   return result;
 }
 
-int64_t ShapeContext::integer(std::string_view name) const {
-  if (const Attribute* given = node_.attribute(name)) return given->integer;
-  const AttributeDef* row = def().attribute(name);
-  return row ? static_cast<int64_t>(row->number) : 0;
-}
-
-double ShapeContext::real(std::string_view name) const {
-  if (const Attribute* given = node_.attribute(name)) return given->real;
-  const AttributeDef* row = def().attribute(name);
-  return row ? row->number : 0;
-}
-
-std::string_view ShapeContext::text(std::string_view name) const {
-  if (const Attribute* given = node_.attribute(name)) return given->text;
-  const AttributeDef* row = def().attribute(name);
-  return row ? row->text : "";
-}
-
-std::optional<std::vector<int64_t>> ShapeContext::integers(std::string_view name) const {
-  if (const Attribute* given = node_.attribute(name)) return given->integers;
-  const AttributeDef* row = def().attribute(name);
-  if (row && row->hasDefault) return row->integers;
-  return std::nullopt;
-}
-
 std::optional<std::vector<int64_t>> ShapeContext::listOf(size_t input, std::string_view name, bool& given) const {
   if (def().attribute(name)) {
     auto list = integers(name);
@@ -92,20 +67,6 @@ void ShapeContext::setElements(size_t output, Elements elements) {
   const bool nothing = !elements.empty() &&
                        std::none_of(elements.begin(), elements.end(), [](const Element& one) { return one.isKnown(); });
   if (!nothing) outputs_[output].elements = std::make_shared<const Elements>(std::move(elements));
-}
-
-std::string ShapeContext::label() const {
-  std::string label(node_.type);
-  if (!node_.name.empty()) label += " \"" + std::string(node_.name) + "\"";
-  return label;
-}
-
-std::string ShapeContext::inputName(size_t input) const {
-  const auto& parameters = def().inputs;
-  if (parameters.empty()) return "input " + std::to_string(input);
-  const Parameter& parameter = parameters[std::min(input, parameters.size() - 1)];
-  if (parameter.arity == Arity::required || parameter.arity == Arity::optional) return parameter.name;
-  return "input " + std::to_string(input);
 }
 
 Status ShapeContext::shapeError(const std::string& wanted) const {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "engine/elements.h"
-#include "engine/graph.h"
+#include "engine/node-reader.h"
 
 namespace pare {
 
@@ -35,14 +35,11 @@ class BlockInference {
   ~BlockInference() = default;
 };
 
-class ShapeContext {
+class ShapeContext : public NodeReader {
  public:
   ShapeContext(const Node& node, int opset, SymbolTable& symbols, BlockInference& blocks,
                std::vector<TensorType*> inputs, std::vector<TensorType>& outputs);
 
-  const Node& node() const { return node_; }
-  const OpDef& def() const { return *node_.def; }
-  int opset() const { return opset_; }
   SymbolTable& symbols() { return symbols_; }
   BlockInference& blocks() { return blocks_; }
 
@@ -58,12 +55,6 @@ class ShapeContext {
   // An input of integers that a rule needs as numbers; none where one of them is unknown.
   std::optional<std::vector<int64_t>> numbers(size_t input) const;
 
-  // ---- Attributes, or their defaults from the row.
-  int64_t integer(std::string_view name) const;
-  double real(std::string_view name) const;
-  std::string_view text(std::string_view name) const;
-  std::optional<std::vector<int64_t>> integers(std::string_view name) const;
-  bool hasAttribute(std::string_view name) const { return node_.attribute(name) != nullptr; }
   // Lists of axes and the like: from an input in newer opsets, from the attribute in older ones. `given` tells a list
   // that is there but unknown from none at all.
   std::optional<std::vector<int64_t>> listOf(size_t input, std::string_view name, bool& given) const;
@@ -81,7 +72,6 @@ class ShapeContext {
   Dim fresh() { return symbols_.fresh(); }
 
   // ---- Errors: 'MatMul "name": A is [8, 512], B is [768, 512]; ' and then what would fit.
-  std::string label() const;  // 'MatMul "name"'
   std::string name(Dim dim) const { return symbols_.name(dim); }
   Status shapeError(const std::string& wanted) const;
   Status optionError(const std::string& what) const;
@@ -93,10 +83,6 @@ class ShapeContext {
   Status axes(const std::vector<int64_t>& given, size_t rank, std::vector<size_t>& axes) const;
 
  private:
-  std::string inputName(size_t input) const;
-
-  const Node& node_;
-  int opset_;
   SymbolTable& symbols_;
   BlockInference& blocks_;
   std::vector<TensorType*> inputs_;

@@ -1,0 +1,190 @@
+// createPlan(words, strings, bytes, options) → plan; runPlan(plan, header, feeds, outs, call) → results;
+// releasePlan(plan); trimPlan(plan).
+#include "engine/plan.h"
+
+#include <unistd.h>
+
+#include <memory>
+
+#include "binding/description.h"
+#include "binding/module.h"
+#include "binding/task.h"
+
+namespace pare::binding {
+namespace {
+
+// What a plan object of JavaScript holds; runs that go on hold the plan themselves.
+struct Holder {
+  std::shared_ptr<Plan> plan;
+  Napi::ObjectReference bytes;  // the weights that the plan borrows
+};
+
+constexpr napi_type_tag tag = {0x70617265'706c616eULL, 0x1};
+
+Holder& holderOf(Napi::Value value) {
+  if (!value.IsExternal() || !value.As<Napi::External<Holder>>().CheckTypeTag(&tag))
+    fail(value.Env(), "PARE_TYPE", "this is no plan");
+  return *value.As<Napi::External<Holder>>().Data();
+}
+
+size_t physicalMemory() {
+  const long pages = sysconf(_SC_PHYS_PAGES), pageSize = sysconf(_SC_PAGESIZE);
+  return pages > 0 && pageSize > 0 ? static_cast<size_t>(pages) * static_cast<size_t>(pageSize) : SIZE_MAX;
+}
+
+std::vector<ValueId> readIds(Napi::Value value, size_t valueCount) {
+  std::vector<ValueId> ids;
+  if (isMissing(value)) return ids;
+  const Bytes bytes = readBytes(value, "variables");
+  for (size_t i = 0; i < bytes.byteLength / 4; i++) {
+    const ValueId id = bytes.as<const int32_t>()[i];
+    if (id < 0 || static_cast<size_t>(id) >= valueCount) fail(value.Env(), "PARE_OPTION", "no value has this number");
+    ids.push_back(id);
+  }
+  return ids;
+}
+
+// options: { threads?, memoryLimit? (bytes; default: three quarters of the memory), variables? (ids), updates? (output
+// id, variable id, …) }
+Napi::Value createPlan(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  auto graph = std::make_unique<Graph>();
+  readDescription(info, *graph);
+  PlanOptions options{.variables = {}, .updates = {}, .memoryLimit = physicalMemory() / 4 * 3};
+  if (info[3].IsObject()) {
+    const auto given = info[3].As<Napi::Object>();
+    if (const Napi::Value threads = given.Get("threads"); !isMissing(threads))
+      options.threads = static_cast<unsigned>(readCount(threads, "threads"));
+    if (const Napi::Value limit = given.Get("memoryLimit"); !isMissing(limit))
+      options.memoryLimit = readCount(limit, "memoryLimit");
+    options.variables = readIds(given.Get("variables"), graph->values.size());
+    const std::vector<ValueId> updates = readIds(given.Get("updates"), graph->values.size());
+    for (size_t i = 0; i + 1 < updates.size(); i += 2) options.updates.push_back({updates[i], updates[i + 1]});
+  }
+  std::unique_ptr<Plan> plan;
+  check(env, Plan::create(std::move(graph), std::move(options), plan));
+  auto holder = std::make_unique<Holder>();
+  holder->plan = std::move(plan);
+  holder->bytes = Napi::Persistent(info[2].As<Napi::Object>());
+  auto external = Napi::External<Holder>::New(env, holder.get(), [](Napi::Env, Holder* dead) { delete dead; });
+  static_cast<void>(holder.release());
+  external.TypeTag(&tag);
+  return external;
+}
+
+Napi::Value releasePlan(const Napi::CallbackInfo& info) {
+  Holder& holder = holderOf(info[0]);
+  holder.plan.reset();
+  holder.bytes.Reset();
+  return info.Env().Undefined();
+}
+
+Napi::Value trimPlan(const Napi::CallbackInfo& info) {
+  if (const auto& plan = holderOf(info[0]).plan) plan->trim();
+  return info.Env().Undefined();
+}
+
+// Feeds and results of one run; lives as long as the run.
+struct Run {
+  std::shared_ptr<Plan> plan;
+  std::vector<TensorView> feeds, given;
+  std::vector<const TensorView*> fed;
+  std::vector<Result> results;
+};
+
+// `header`: of each input that is fed its dtype, its rank and its dimensions; −1 where it is not fed.
+void readFeeds(Task& task, Napi::Value header, Napi::Value arrays, Run& run) {
+  const Napi::Env env = task.env;
+  const Bytes words = readBytes(header, "header");
+  if (words.type != napi_float64_array || !arrays.IsArray())
+    fail(env, "PARE_TYPE", "feeds must be a header and an array");
+  const auto* at = words.as<const double>();
+  const double* end = at + words.byteLength / sizeof(double);
+  const auto next = [&] {
+    if (at == end) fail(env, "PARE_OPTION", "the feeds' header is too short");
+    return *at++;
+  };
+  const auto list = arrays.As<Napi::Array>();
+  const size_t count = run.plan->main().inputs.size();
+  run.feeds.resize(count);
+  run.fed.resize(count, nullptr);
+  for (size_t i = 0; i < count; i++) {
+    const double dtype = next();
+    if (dtype < 0) continue;
+    TensorView& feed = run.feeds[i];
+    feed.dtype = dataTypeOf(static_cast<int64_t>(dtype));
+    size_t elements = 1;
+    for (double rank = next(); rank > 0; rank--) {
+      const double dim = next();
+      if (!(dim >= 0 && dim <= 9007199254740991.0) ||
+          __builtin_mul_overflow(elements, static_cast<size_t>(dim), &elements))
+        fail(env, "PARE_SHAPE", "a feed's dimensions make no sense");
+      feed.dims.push_back(static_cast<int64_t>(dim));
+    }
+    const std::string name(run.plan->graph().values[static_cast<size_t>(run.plan->main().inputs[i])].name);
+    const Bytes data = task.pin(readBytes(list.Get(static_cast<uint32_t>(i)), name.c_str()));
+    feed.data = data.data;
+    if (feed.byteLength() != data.byteLength)
+      fail(env, "PARE_SHAPE",
+           "the input \"" + name + "\" has " + std::to_string(data.byteLength) + " bytes; its dimensions take " +
+               std::to_string(feed.byteLength()));
+    run.fed[i] = &feed;
+  }
+}
+
+void readOuts(Task& task, Napi::Value outs, Run& run) {
+  const size_t count = run.plan->main().outputs.size();
+  run.results.resize(count);
+  run.given.resize(count);
+  if (isMissing(outs)) return;
+  const auto list = outs.As<Napi::Array>();
+  for (size_t i = 0; i < count; i++) {
+    const Napi::Value out = list.Get(static_cast<uint32_t>(i));
+    if (isMissing(out)) continue;
+    const Bytes bytes = task.pin(readBytes(out, "an output's buffer"));
+    run.given[i] = {DataType::uint8, {static_cast<int64_t>(bytes.byteLength)}, bytes.data};
+    run.results[i].given = &run.given[i];
+  }
+}
+
+// [{ dtype, dims, data: an ArrayBuffer, or undefined where the caller's buffer has it }, …]
+Napi::Value makeResults(Napi::Env env, Run& run) {
+  Napi::Array list = Napi::Array::New(env, run.results.size());
+  for (uint32_t i = 0; i < run.results.size(); i++) {
+    Result& result = run.results[i];
+    Napi::Object one = Napi::Object::New(env);
+    one.Set("dtype", static_cast<double>(result.dtype));
+    Napi::Array dims = Napi::Array::New(env, result.dims.size());
+    for (uint32_t axis = 0; axis < result.dims.size(); axis++) dims.Set(axis, static_cast<double>(result.dims[axis]));
+    one.Set("dims", dims);
+    if (result.blob) one.Set("data", adoptBlob(env, std::move(result.blob)));
+    list.Set(i, one);
+  }
+  return list;
+}
+
+Napi::Value runPlan(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Holder& holder = holderOf(info[0]);
+  if (!holder.plan) fail(env, "PARE_OPTION", "the session is released");
+  Task task(info);
+  auto run = std::make_shared<Run>();
+  run->plan = holder.plan;
+  task.pin(info[0]);
+  task.pin(holder.bytes.Value());
+  readFeeds(task, info[1], info[2], *run);
+  readOuts(task, info[3], *run);
+  task.compute = [run](const Execution& execution) { return run->plan->run(execution, run->fed, run->results); };
+  task.result = [run](Napi::Env current) { return makeResults(current, *run); };
+  return binding::run(std::move(task), CallOptions::read(info[4]));
+}
+
+const Registration registration([](Napi::Env env, Napi::Object exports) {
+  exports.Set("createPlan", Napi::Function::New(env, createPlan));
+  exports.Set("releasePlan", Napi::Function::New(env, releasePlan));
+  exports.Set("trimPlan", Napi::Function::New(env, trimPlan));
+  exports.Set("runPlan", Napi::Function::New(env, runPlan));
+});
+
+}  // namespace
+}  // namespace pare::binding
