@@ -126,6 +126,16 @@ export interface NativeShapes {
   symbols: string[];
 }
 
+/** What createPlan made; native code alone looks inside. */
+export type NativePlan = object & { readonly plan: unique symbol };
+
+/** One output of a run; no `data` where the caller's buffer has it. */
+export interface NativeResult {
+  dtype: number;
+  dims: number[];
+  data?: ArrayBuffer;
+}
+
 export interface OperatorParameter {
   name: string;
   arity: "required" | "optional" | "variadic" | "heterogeneous";
@@ -289,4 +299,22 @@ export interface Binding {
   ): NativeShapes;
   /** The op table. */
   operators(): Operator[];
+
+  /** A model made ready to run, from `describe(model, "all")`; `variables` and `updates` are numbers of values. */
+  createPlan(
+    words: Int32Array,
+    strings: readonly string[],
+    bytes: readonly Uint8Array[],
+    options: { threads?: number; memoryLimit?: number; variables?: Int32Array; updates?: Int32Array },
+  ): NativePlan;
+  /** `header`: of each input the dtype's code, the rank, the dimensions; −1 where it is not fed. → NativeResult[]. */
+  runPlan(
+    plan: NativePlan,
+    header: Float64Array,
+    feeds: readonly (TypedArray | undefined)[],
+    outs?: readonly (TypedArray | undefined)[],
+    call?: NativeCall,
+  ): unknown;
+  releasePlan(plan: NativePlan): void;
+  trimPlan(plan: NativePlan): void;
 }

@@ -27,6 +27,11 @@ const views: Partial<Record<DataType, TypedArrayClass>> = {
   uint64: BigUint64Array,
 };
 
+/** An ArrayBuffer of elements of this type as an array of them; of bytes where nothing fits. */
+export function typedArrayOf(dtype: DataType, buffer: ArrayBuffer): TypedArray {
+  return new (views[dtype] ?? Uint8Array)(buffer);
+}
+
 /** A constant tensor: little-endian bytes in ONNX's raw layout, usually a view of a mapped file. Immutable by convention. */
 export class Weight {
   readonly dtype: DataType;

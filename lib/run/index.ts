@@ -1,4 +1,5 @@
-/** Running models: until pare's own engine stands, in the optional onnxruntime-node. */
+/** Running models: in pare's own engine, or in the optional onnxruntime-node. */
+export { compile, InferenceSession, type CompileOptions, type Fetches, type RunOptions } from "./session.js";
 export { compare, type CompareOptions } from "./compare.js";
 export { Comparison, type ModelTiming, type OutputComparison } from "./comparison.js";
 export type { InputDescription } from "./inputs.js";

@@ -1,0 +1,202 @@
+/** pare's own engine behind onnxruntime-common's InferenceSession: a plan of native code, one call a run. */
+import { Tensor, type InferenceSession as Common, type OnnxValue } from "onnxruntime-common";
+import { binding } from "../binding.js";
+import type { NativeResult, NativePlan, TypedArray } from "../binding-types.js";
+import { PareError } from "../errors.js";
+import { offLoop } from "../kernels/kernel.js";
+import { describe } from "../model/describe.js";
+import { codeOf, dataTypeOf, type DataType } from "../model/dtype.js";
+import { load, type Model } from "../model/index.js";
+import type { Value } from "../model/value.js";
+import { typedArrayOf } from "../model/weight.js";
+
+export interface CompileOptions {
+  /** Threads of a run; default: `PARE_THREADS`, else the processors that this process may use. */
+  threads?: number;
+  /** Bytes; a run that would take more is refused (PARE_MEMORY) before it takes any. Default: three quarters of the memory. */
+  memoryLimit?: number;
+}
+
+export interface RunOptions extends Common.RunOptions {
+  /** Aborts the run soon, between two of its pieces; the promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** Which outputs: their names, or tensors whose buffers take the results (null: a new one). */
+export type Fetches = Common.FetchesType;
+
+/** An InferenceSession as onnxruntime-common describes it, whose `run` computes off the event loop, and `runSync`. */
+export class InferenceSession implements Common {
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  readonly inputMetadata: readonly Common.ValueMetadata[];
+  readonly outputMetadata: readonly Common.ValueMetadata[];
+  readonly #plan: NativePlan;
+  readonly #threads: number | undefined;
+  readonly #inputs: ReadonlySet<string>;
+
+  /** @internal Sessions come from `compile` and `InferenceSession.create`. */
+  constructor(model: Model, { threads, memoryLimit }: CompileOptions = {}) {
+    const { words, strings, bytes } = describe(model, "all");
+    this.#plan = binding.createPlan(words, strings, bytes, {
+      ...(threads === undefined ? {} : { threads }),
+      ...(memoryLimit === undefined ? {} : { memoryLimit }),
+    });
+    this.#threads = threads;
+    const { inputs, outputs } = model.graph;
+    this.inputNames = inputs.map(({ name }) => name);
+    this.outputNames = outputs.map(({ name }) => name);
+    this.inputMetadata = inputs.map(metadataOf);
+    this.outputMetadata = outputs.map(metadataOf);
+    this.#inputs = new Set(this.inputNames);
+  }
+
+  /** Loads and compiles a model: its path, or its bytes. ONNX Runtime's own options are taken and mean nothing here, save `intraOpNumThreads`. */
+  static async create(
+    model: string | ArrayBufferLike | Uint8Array,
+    ...rest: (number | (Common.SessionOptions & CompileOptions) | undefined)[]
+  ): Promise<InferenceSession> {
+    const numbers = rest.filter((one) => typeof one === "number");
+    const options = rest.find((one) => typeof one === "object") ?? {};
+    const source =
+      typeof model === "string" || ArrayBuffer.isView(model)
+        ? model
+        : new Uint8Array(model, numbers[0] ?? 0, numbers[1]);
+    const threads = options.threads ?? (options.intraOpNumThreads || undefined);
+    return compile(source, { ...options, ...(threads === undefined ? {} : { threads }) });
+  }
+
+  /**
+   * Runs the model off the event loop. Buffers of feeds must not change meanwhile.
+   * @param fetches names of outputs, or `{ name: Tensor | null }`: a tensor's buffer takes that result. Default: all.
+   */
+  run(feeds: Common.FeedsType, options?: RunOptions): Promise<Common.ReturnType>;
+  run(feeds: Common.FeedsType, fetches: Fetches, options?: RunOptions): Promise<Common.ReturnType>;
+  async run(
+    feeds: Common.FeedsType,
+    fetchesOrOptions?: Fetches | RunOptions,
+    maybeOptions?: RunOptions,
+  ): Promise<Common.ReturnType> {
+    const [fetches, options] = this.#readArguments(fetchesOrOptions, maybeOptions);
+    const { header, arrays } = this.#readFeeds(feeds);
+    const outs = this.#readFetches(fetches);
+    const raw = await offLoop((call) => binding.runPlan(this.#plan, header, arrays, outs?.buffers, call), {
+      ...(this.#threads === undefined ? {} : { threads: this.#threads }),
+      ...(options.signal ? { signal: options.signal } : {}),
+    });
+    return this.#makeResults(raw as NativeResult[], outs);
+  }
+
+  /** The same, now: for models of microseconds. */
+  runSync(feeds: Common.FeedsType, fetches?: Fetches): Common.ReturnType {
+    const { header, arrays } = this.#readFeeds(feeds);
+    const outs = this.#readFetches(fetches);
+    const raw = binding.runPlan(this.#plan, header, arrays, outs?.buffers, this.#threads);
+    return this.#makeResults(raw as NativeResult[], outs);
+  }
+
+  /** Gives the plan's memory back; a run that goes on ends first. The session cannot run afterwards. */
+  release(): Promise<void> {
+    binding.releasePlan(this.#plan);
+    return Promise.resolve();
+  }
+
+  /** Gives back the memory that waits for the next run. */
+  trim(): void {
+    binding.trimPlan(this.#plan);
+  }
+
+  /** Nothing is recorded yet. */
+  startProfiling(): void {}
+  endProfiling(): void {}
+
+  #readArguments(first?: Fetches | RunOptions, second?: RunOptions): [Fetches | undefined, RunOptions] {
+    if (second !== undefined) return [first as Fetches, second];
+    if (first === undefined || Array.isArray(first)) return [first as Fetches | undefined, {}];
+    const isFetches = Object.entries(first).some(
+      ([name, value]) => this.outputNames.includes(name) && (value === null || isTensor(value)),
+    );
+    return isFetches ? [first as Fetches, {}] : [undefined, first as RunOptions];
+  }
+
+  #readFeeds(feeds: Common.FeedsType): { header: Float64Array; arrays: (TypedArray | undefined)[] } {
+    for (const name in feeds)
+      if (!this.#inputs.has(name))
+        throw new PareError("PARE_OPTION", `there is no input "${name}"; the model takes ${quoted(this.inputNames)}.`);
+    const words: number[] = [];
+    const arrays = this.inputNames.map((name) => {
+      const feed = feeds[name];
+      if (feed === undefined) {
+        words.push(-1);
+        return undefined;
+      }
+      if (!isTensor(feed)) throw new PareError("PARE_TYPE", `the input "${name}" must be a Tensor.`);
+      if (feed.type === "string")
+        throw new PareError("PARE_UNSUPPORTED", `the input "${name}" is a tensor of strings, which pare does not run.`);
+      words.push(codeOf(feed.type), feed.dims.length, ...feed.dims);
+      return feed.data as TypedArray;
+    });
+    return { header: Float64Array.from(words), arrays };
+  }
+
+  #readFetches(
+    fetches: Fetches | undefined,
+  ): { wanted: Set<string>; buffers: (TypedArray | undefined)[]; given: Map<string, Tensor> } | undefined {
+    if (fetches === undefined) return undefined;
+    const given = new Map<string, Tensor>();
+    const names = Array.isArray(fetches) ? (fetches as readonly string[]) : Object.keys(fetches);
+    for (const name of names) {
+      if (!this.outputNames.includes(name))
+        throw new PareError(
+          "PARE_OPTION",
+          `there is no output "${name}"; the model gives ${quoted(this.outputNames)}.`,
+        );
+      const tensor = Array.isArray(fetches) ? null : (fetches as Common.NullableOnnxValueMapType)[name];
+      if (isTensor(tensor)) given.set(name, tensor);
+    }
+    const buffers = this.outputNames.map((name) => given.get(name)?.data as TypedArray | undefined);
+    return { wanted: new Set(names), buffers, given };
+  }
+
+  #makeResults(
+    raw: NativeResult[],
+    outs: { wanted: Set<string>; given: Map<string, Tensor> } | undefined,
+  ): Record<string, Tensor> {
+    const results: Record<string, Tensor> = {};
+    raw.forEach(({ dtype, dims, data }, i) => {
+      const name = this.outputNames[i]!;
+      if (outs && !outs.wanted.has(name)) return;
+      results[name] = outs?.given.get(name) ?? tensorOf(dataTypeOf(dtype)!, dims, data!);
+    });
+    return results;
+  }
+}
+
+/** Makes a model ready to run: a Model, a path, or bytes. PARE_UNSUPPORTED lists every operator that does not run. */
+export async function compile(
+  model: Model | string | Uint8Array,
+  options: CompileOptions = {},
+): Promise<InferenceSession> {
+  return new InferenceSession(
+    typeof model === "string" || ArrayBuffer.isView(model) ? await load(model) : model,
+    options,
+  );
+}
+
+const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(", ");
+
+/** By its shape: a Tensor may come from another copy of onnxruntime-common. */
+function isTensor(value: unknown): value is Tensor {
+  return typeof value === "object" && value !== null && "dims" in value && "data" in value && "type" in value;
+}
+
+function tensorOf(dtype: DataType, dims: readonly number[], data: ArrayBuffer): Tensor {
+  return new Tensor(dtype as "float32", typedArrayOf(dtype, data) as Float32Array, dims);
+}
+
+function metadataOf({ name, dtype, dims }: Value): Common.ValueMetadata {
+  if (dtype === undefined) return { name, isTensor: false };
+  return { name, isTensor: true, type: dtype as Tensor.Type, shape: (dims ?? []).map((dim) => dim ?? "") };
+}
+
+export type { OnnxValue };
