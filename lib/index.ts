@@ -18,6 +18,8 @@ export type {
 } from "./model/index.js";
 export * from "./report/index.js";
 export * from "./run/index.js";
+// pare's own stands for onnxruntime-common's.
+export { InferenceSession } from "./run/index.js";
 export * from "./data/index.js";
 export * from "./quantize/index.js";
 export * from "./prune/index.js";

@@ -172,7 +172,8 @@ class Maker {
       const ValueId out = node.outputs.empty() ? absentValue : node.outputs[0];
       bool isView = false;
       if (out >= 0 && place(out).kind == Place::Kind::arena) {
-        if (traits & trait::view) {
+        const auto wanted = std::count_if(node.outputs.begin(), node.outputs.end(), [](ValueId id) { return id >= 0; });
+        if ((traits & trait::view) && wanted == 1) {
           const ValueId in = node.inputs[0];
           isView = place(in).kind != Place::Kind::dynamic && bytesOf(type(in)) == bytesOf(type(out));
           if (isView) join(out, in);

@@ -13,15 +13,25 @@ constinit const OpRows* firstRows = nullptr;
 
 std::string_view canonicalDomain(std::string_view domain) { return domain == "ai.onnx" ? "" : domain; }
 
-using Key = std::pair<std::string_view, std::string_view>;
+constinit const OpRuns* firstRuns = nullptr;
 
-const std::map<Key, std::vector<const OpDef*>>& table() {
-  static const auto built = [] {
-    std::map<Key, std::vector<const OpDef*>> byName;
-    for (const OpRows* file = OpRows::first(); file; file = file->next())
-      for (const OpDef& def : file->rows()) byName[{def.domain, def.name}].push_back(&def);
+using Key = std::pair<std::string_view, std::string_view>;
+using Table = std::map<Key, std::vector<OpDef>>;
+
+const Table& table() {
+  static const Table built = [] {
+    Table byName;
+    for (const OpRows* file = firstRows; file; file = file->next())
+      for (const OpDef& def : file->rows()) byName[{def.domain, def.name}].push_back(def);
     for (auto& [key, rows] : byName)
-      std::sort(rows.begin(), rows.end(), [](const OpDef* a, const OpDef* b) { return a->since < b->since; });
+      std::sort(rows.begin(), rows.end(), [](const OpDef& a, const OpDef& b) { return a.since < b.since; });
+    for (const OpRuns* file = firstRuns; file; file = file->next())
+      for (const OpRun& one : file->runs())
+        for (OpDef& def : byName[{one.domain, one.name}]) {
+          if (def.since < one.since || (one.until != 0 && def.since > one.until)) continue;
+          def.prepare = one.prepare;
+          def.run[static_cast<int>(Device::cpu)] = one.run;
+        }
     return byName;
   }();
   return built;
@@ -30,7 +40,7 @@ const std::map<Key, std::vector<const OpDef*>>& table() {
 }  // namespace
 
 OpRows::OpRows(std::vector<OpDef> rows) : rows_(std::move(rows)), next_(firstRows) { firstRows = this; }
-const OpRows* OpRows::first() { return firstRows; }
+OpRuns::OpRuns(std::vector<OpRun> runs) : runs_(std::move(runs)), next_(firstRuns) { firstRuns = this; }
 
 const char* attributeKindName(AttributeKind kind) {
   static constexpr const char* names[] = {"integer", "float",  "string", "integers", "floats",
@@ -55,14 +65,15 @@ const OpDef* findOp(std::string_view domain, std::string_view name, int version)
   const auto found = table().find({canonicalDomain(domain), name});
   if (found == table().end()) return nullptr;
   const OpDef* best = nullptr;
-  for (const OpDef* def : found->second)
-    if (def->since <= version) best = def;
+  for (const OpDef& def : found->second)
+    if (def.since <= version) best = &def;
   return best && best->until != 0 && best->until < version ? nullptr : best;
 }
 
 std::vector<const OpDef*> allOps() {
   std::vector<const OpDef*> all;
-  for (const auto& [key, rows] : table()) all.insert(all.end(), rows.begin(), rows.end());
+  for (const auto& [key, rows] : table())
+    for (const OpDef& def : rows) all.push_back(&def);
   return all;
 }
 

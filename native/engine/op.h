@@ -110,11 +110,30 @@ class OpRows {
   explicit OpRows(std::vector<OpDef> rows);
   const std::vector<OpDef>& rows() const { return rows_; }
   const OpRows* next() const { return next_; }
-  static const OpRows* first();
 
  private:
   std::vector<OpDef> rows_;
   const OpRows* next_;
+};
+
+// How ops run, in files of their own beside the rows; the table puts both together.
+struct OpRun {
+  const char* name;
+  RunFunction run;
+  PrepareFunction prepare = nullptr;
+  const char* domain = "";
+  int since = 1;
+  int until = 0;  // of rows that begin in these versions; 0: none is too new
+};
+class OpRuns {
+ public:
+  explicit OpRuns(std::vector<OpRun> runs);
+  const std::vector<OpRun>& runs() const { return runs_; }
+  const OpRuns* next() const { return next_; }
+
+ private:
+  std::vector<OpRun> runs_;
+  const OpRuns* next_;
 };
 
 // The row for an op in a version of its domain ("ai.onnx" and "" are one); null where there is none.
