@@ -29,3 +29,8 @@ export async function expectRejection(promise: Promise<unknown>, code: string, m
   );
   checkError(error, code, message);
 }
+
+/** Expects `call` to throw, or the promise that it returns to reject, with an error with this `code`. */
+export async function expectCode(call: () => unknown, code: string): Promise<void> {
+  await expect((async () => await call())()).rejects.toMatchObject({ code });
+}

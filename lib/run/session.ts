@@ -62,7 +62,7 @@ export class InferenceSession implements Common {
       typeof model === "string" || ArrayBuffer.isView(model)
         ? model
         : new Uint8Array(model, numbers[0] ?? 0, numbers[1]);
-    const threads = options.threads ?? (options.intraOpNumThreads || undefined);
+    const threads = options.threads ?? (options.intraOpNumThreads === 0 ? undefined : options.intraOpNumThreads);
     return compile(source, { ...options, ...(threads === undefined ? {} : { threads }) });
   }
 
@@ -106,9 +106,13 @@ export class InferenceSession implements Common {
     binding.trimPlan(this.#plan);
   }
 
-  /** Nothing is recorded yet. */
-  startProfiling(): void {}
-  endProfiling(): void {}
+  /** @throws PareError PARE_UNSUPPORTED: pare records no profiles yet. */
+  startProfiling(): void {
+    throw new PareError("PARE_UNSUPPORTED", "pare records no profiles yet.");
+  }
+  endProfiling(): void {
+    this.startProfiling();
+  }
 
   #readArguments(first?: Fetches | RunOptions, second?: RunOptions): [Fetches | undefined, RunOptions] {
     if (second !== undefined) return [first as Fetches, second];

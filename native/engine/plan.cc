@@ -36,11 +36,23 @@ Status Plan::checkOps() const {
       const bool isStandard = node.domain.empty() || node.domain == "ai.onnx";
       missing[isStandard ? std::string(node.type) : std::string(node.domain) + "." + std::string(node.type)]++;
     }
-  if (missing.empty()) return Status::success();
+  if (missing.empty()) return checkValues();
   std::string text;
   for (const auto& [name, count] : missing)
     text += (text.empty() ? "" : ", ") + name + " (" + std::to_string(count) + (count == 1 ? " node)" : " nodes)");
   return Status::unsupported(std::string("pare does not run ") + text + " yet. See docs/operators.md");
+}
+
+// Values are tensors of numbers.
+Status Plan::checkValues() const {
+  for (const auto* list : {&main().inputs, &main().outputs})
+    for (const ValueId id : *list) {
+      const Declaration& value = graph_->values[static_cast<size_t>(std::max(id, 0))];
+      if (id < 0 || (value.isTensor && value.dtype != DataType::string)) continue;
+      return Status::unsupported("\"" + std::string(value.name) + "\" is " +
+                                 (value.isTensor ? "a tensor of strings" : "no tensor") + ", which pare does not run");
+    }
+  return Status::success();
 }
 
 Status Plan::prepare() {

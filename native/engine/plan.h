@@ -58,6 +58,7 @@ class Plan {
 
   Plan(std::unique_ptr<Graph> graph, PlanOptions options);
   Status checkOps() const;
+  Status checkValues() const;
   Status prepare();
   Status checkFeeds(std::span<const TensorView* const> feeds) const;
   Status layoutFor(std::span<const TensorView* const> feeds, std::shared_ptr<const Layout>& layout);

@@ -1,15 +1,12 @@
 /** Shape rules against ONNX's conformance tests: what is inferred agrees with the tensors that the cases expect. */
-import { fromBinary } from "@bufbuild/protobuf";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { runInNewContext } from "node:vm";
 import { binding } from "../../lib/binding.js";
 import { dataTypeOf, loadSync, type Dim, type Model } from "../../lib/model/index.js";
-import { TensorProtoSchema, type TensorProto } from "../../lib/model/proto.js";
+import type { TensorProto } from "../../lib/model/proto.js";
 import { valueInfo } from "../../lib/model/value.js";
+import { casesOf, isInstalled, root, setsOf, tensors } from "../testdata.js";
 
-// Debian's libonnx-testdata.
-const root = "/usr/share/libonnx-testdata/data";
 const known = new Set(binding.operators().map(({ domain, name }) => `${domain}:${name}`));
 
 /** How much the inference is told: numbers, also the values of small inputs, or symbols in place of numbers. */
@@ -18,20 +15,6 @@ interface Counts {
   cases: number;
   outputs: number;
   full: number;
-}
-
-function tensors(folder: string, kind: string): (TensorProto | undefined)[] {
-  const count = readdirSync(folder).filter((name) => name.startsWith(`${kind}_`)).length;
-  return Array.from({ length: count }, (_, i) => {
-    const bytes = readFileSync(join(folder, `${kind}_${i}.pb`));
-    // Sequences and optionals are other messages; the bytes of an absent optional are none.
-    try {
-      const tensor = fromBinary(TensorProtoSchema, bytes);
-      return dataTypeOf(tensor.dataType) === undefined ? undefined : tensor;
-    } catch {
-      return undefined;
-    }
-  });
 }
 
 /** Gives the model's inputs the types that the case feeds. */
@@ -70,12 +53,12 @@ function check(path: string, mode: Mode, counts: Counts): string[] {
   for (const graph of model.graph.walk())
     if (graph.nodes.some(({ domain, opType }) => !known.has(`${domain}:${opType}`))) return [];
   const wrong: string[] = [];
-  for (const set of readdirSync(path).filter((name) => name.startsWith("test_data_set"))) {
+  for (const set of setsOf(path)) {
     const bound = model.clone();
-    bind(bound, tensors(join(path, set), "input"), mode);
+    bind(bound, tensors(set, "input"), mode);
     counts.cases++;
     const shapes = bound.inferShapes();
-    tensors(join(path, set), "output").forEach((output, i) => {
+    tensors(set, "output").forEach((output, i) => {
       const name = bound.graph.proto.output[i]!.name;
       if (!output) return;
       counts.outputs++;
@@ -101,11 +84,11 @@ const modes: [Mode, number][] = [
   ["values", 0.9],
   ["symbols", 0.9],
 ];
-(existsSync(root) ? describe : describe.skip)("the conformance tests of ONNX, given", () => {
+(isInstalled ? describe : describe.skip)("the conformance tests of ONNX, given", () => {
   test.each(modes)("%s", (mode, share) => {
     const counts: Counts = { cases: 0, outputs: 0, full: 0 };
     const wrong = ["node", "simple", "pytorch-converted", "pytorch-operator"].flatMap((folder) =>
-      readdirSync(join(root, folder)).flatMap((name) => check(join(root, folder, name), mode, counts)),
+      casesOf(folder).flatMap((path) => check(path, mode, counts)),
     );
     expect(wrong).toEqual([]);
     expect(counts.cases).toBeGreaterThan(900);
