@@ -4,15 +4,11 @@
 #include <cstring>
 
 namespace pare {
-namespace {
-
-std::string text(std::span<const int64_t> dims) {
+std::string shapeText(std::span<const int64_t> dims) {
   std::string result = "[";
   for (const int64_t dim : dims) result += (result.size() > 1 ? ", " : "") + std::to_string(dim);
   return result + "]";
 }
-
-}  // namespace
 
 Status BroadcastWalk::create(std::span<const Input> inputs, BroadcastWalk& walk) {
   walk = {};
@@ -35,7 +31,7 @@ Status BroadcastWalk::create(std::span<const Input> inputs, BroadcastWalk& walk)
       if (size == 1) continue;
       if (!isOne && size != dim.size) {
         std::string shapes;
-        for (const Input& input : inputs) shapes += (shapes.empty() ? "" : ", ") + text(input.dims);
+        for (const Input& input : inputs) shapes += (shapes.empty() ? "" : ", ") + shapeText(input.dims);
         return Status::shape("the shapes " + shapes + " do not broadcast to each other");
       }
       dim.size = size;

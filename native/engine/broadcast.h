@@ -9,11 +9,15 @@
 #include <array>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "engine/execution.h"
 #include "engine/scratch.h"
 
 namespace pare {
+
+// "[2, 3]"
+std::string shapeText(std::span<const int64_t> dims);
 
 class BroadcastWalk {
  public:

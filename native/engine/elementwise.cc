@@ -1,6 +1,8 @@
 // Elementwise functions of float32 (see elementwise.h).
 #include "engine/elementwise.h"
 
+#include "engine/pairs.h"
+
 namespace pare {
 
 Status mapUnary(const Execution& execution, Unary function, const UnalignedFloat* in, UnalignedFloat* out, size_t count,
@@ -13,18 +15,13 @@ Status mapUnary(const Execution& execution, Unary function, const UnalignedFloat
 
 Status mapBinary(const Execution& execution, Binary function, const UnalignedFloat* a, std::span<const int64_t> aDims,
                  const UnalignedFloat* b, std::span<const int64_t> bDims, UnalignedFloat* out) {
-  const BroadcastWalk::Input inputs[] = {{a, aDims, sizeof(float)}, {b, bDims, sizeof(float)}};
-  BroadcastWalk walk;
-  if (Status status = BroadcastWalk::create(inputs, walk); !status.ok()) return status;
   const BinaryKernels::Forms& forms = (*execution.kernels.binary)[function];
-  const BinaryKernels::Function run = !walk.isArray(0)   ? forms.numberLeft
-                                      : !walk.isArray(1) ? forms.numberRight
-                                                         : forms.arrays;
-  walk.forEachRow(execution, elementwiseGrain, [&](size_t start, size_t length, const BroadcastWalk::Pointers& from) {
-    run(reinterpret_cast<const UnalignedFloat*>(from[0]), reinterpret_cast<const UnalignedFloat*>(from[1]), out + start,
-        length);
-  });
-  return execution.outcome();
+  return forEachPair(execution, {a, aDims}, sizeof(float), {b, bDims}, sizeof(float),
+                     [&](PairForm form, const uint8_t* left, const uint8_t* right, size_t start, size_t length) {
+                       const BinaryKernels::Function run = kernelFor(forms, form);
+                       run(reinterpret_cast<const UnalignedFloat*>(left),
+                           reinterpret_cast<const UnalignedFloat*>(right), out + start, length);
+                     });
 }
 
 }  // namespace pare

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "engine/elementwise.h"
+#include "engine/pairs.h"
 #include "engine/run.h"
 
 namespace pare {
@@ -45,6 +46,26 @@ Status prepareGelu(PrepareContext& c) {
 Status runGelu(RunContext& c) {
   const TensorView& x = c.in(0);
   return mapUnary(*c.execution, c.state<GeluState>().function, x.floats(), c.out(0).floats(), x.count());
+}
+
+// The same of x + bias, which broadcasts to it: piece by piece, so that the sum is still in the cache.
+template <Unary function>
+Status runBiasGelu(RunContext& c) {
+  const TensorView &x = c.in(0), &y = c.out(0);
+  if (!c.has(1)) return mapUnary(*c.execution, function, x.floats(), y.floats(), x.count());
+  OperandPair pair;
+  if (Status status = OperandPair::of(c, pair); !status.ok()) return status;
+  const KernelTable& kernels = c.execution->kernels;
+  const BinaryKernels::Forms& add = (*kernels.binary)[Binary::add];
+  const MathKernels::Map gelu = (*kernels.math)[function];
+  return forEachPair(*c.execution, pair.a, sizeof(float), pair.b, sizeof(float),
+                     [&](PairForm form, const uint8_t* left, const uint8_t* right, size_t start, size_t length) {
+                       const BinaryKernels::Function run = kernelFor(add, form);
+                       UnalignedFloat* to = y.floats() + start;
+                       run(reinterpret_cast<const UnalignedFloat*>(left),
+                           reinterpret_cast<const UnalignedFloat*>(right), to, length);
+                       gelu(to, to, length, {});
+                     });
 }
 
 // The bounds are attributes before opset 11, inputs of any type after.
@@ -161,6 +182,9 @@ const OpRuns runs({
     {"Gelu", runGelu, prepareGelu},
     {"Gelu", runGelu, prepareGelu, row::microsoft},
     {"QuickGelu", runUnary<Unary::quickGelu>, prepareAlpha, row::microsoft},
+    {"Swish", runUnary<Unary::quickGelu>, prepareAlpha},
+    {"FastGelu", runBiasGelu<Unary::geluTanh>, prepareNone, row::microsoft},
+    {"BiasGelu", runBiasGelu<Unary::gelu>, prepareNone, row::microsoft},
     {"Clip", runClip, prepareClip},
     {"Identity", runDropout},
     {"Dropout", runDropout, prepareDropout},
