@@ -1,7 +1,9 @@
 /** NumPy's .npy files as tensors (format: numpy.org/doc/stable/reference/generated/numpy.lib.format.html). */
-import { readFile } from "node:fs/promises";
 import { Tensor } from "onnxruntime-common";
 import { PareError } from "../errors.js";
+import { FileWriter } from "../model/file-writer.js";
+import { copyAligned } from "./aligned.js";
+import { readBytes } from "./file.js";
 
 const magic = "\u0093NUMPY";
 
@@ -23,13 +25,7 @@ const types: Record<string, readonly [Tensor.Type, number]> = {
 
 /** Reads an array in C order. Throws PARE_FILE where the file is none, and PARE_UNSUPPORTED for other layouts and types. */
 export async function readNpy(path: string): Promise<Tensor> {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
-    throw new PareError("PARE_FILE", `${path}: ${(error as Error).message}`, { cause: error });
-  }
-  return decodeNpy(bytes, path);
+  return decodeNpy(await readBytes(path), path);
 }
 
 /** The array in a .npy file's bytes; `where` names it in errors. */
@@ -66,37 +62,33 @@ export function decodeNpy(bytes: Uint8Array, where: string): Tensor {
       "PARE_FILE",
       `${where}: [${dims.join(", ")}] ${name} needs ${needed} bytes; the file holds ${file.length - end}.`,
     );
-  return new Tensor(name, viewOf(file.subarray(end, end + needed), name), dims);
+  return new Tensor(name as "float32", copyAligned(file.subarray(end, end + needed), name) as Float32Array, dims);
 }
 
-/** A copy at an aligned offset, as the tensor's array type. */
-function viewOf(bytes: Uint8Array, type: Tensor.Type): Tensor.DataType {
-  const { buffer } = new Uint8Array(bytes);
-  switch (type) {
-    case "float32":
-      return new Float32Array(buffer);
-    case "float64":
-      return new Float64Array(buffer);
-    case "float16": {
-      // What onnxruntime-common takes for float16 depends on the JavaScript engine.
-      const { Float16Array: halfs } = globalThis as { Float16Array?: new (buffer: ArrayBuffer) => Uint16Array };
-      return halfs ? new halfs(buffer) : new Uint16Array(buffer);
-    }
-    case "int8":
-      return new Int8Array(buffer);
-    case "int16":
-      return new Int16Array(buffer);
-    case "uint16":
-      return new Uint16Array(buffer);
-    case "int32":
-      return new Int32Array(buffer);
-    case "uint32":
-      return new Uint32Array(buffer);
-    case "int64":
-      return new BigInt64Array(buffer);
-    case "uint64":
-      return new BigUint64Array(buffer);
-    default:
-      return new Uint8Array(buffer);
+/** A tensor as the bytes of a .npy file of version 1. Throws PARE_UNSUPPORTED for types that NumPy lacks. */
+export function encodeNpy({ type, dims, data }: Tensor): Uint8Array {
+  const descr = Object.keys(types).find((one) => types[one]![0] === type);
+  if (descr === undefined) throw new PareError("PARE_UNSUPPORTED", `a tensor of ${type} cannot be written as .npy.`);
+  const shape = dims.length === 1 ? `${dims[0]!},` : dims.join(", ");
+  const text = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape}), }`;
+  // The elements begin at a multiple of 64 bytes.
+  const length = Math.ceil((10 + text.length + 1) / 64) * 64 - 10;
+  const head = Buffer.from(`${magic}\u0001\u0000\u0000\u0000${text.padEnd(length - 1)}\n`, "latin1");
+  head.writeUInt16LE(length, 8);
+  const { buffer, byteOffset, byteLength } = data as Float32Array;
+  return Buffer.concat([head, new Uint8Array(buffer, byteOffset, byteLength)]);
+}
+
+/** Writes a tensor as a .npy file, which appears whole or not at all. */
+export async function writeNpy(path: string, tensor: Tensor): Promise<void> {
+  const bytes = encodeNpy(tensor);
+  const file = await FileWriter.open(path);
+  try {
+    await file.write([bytes], () => undefined);
+    await file.close();
+    await file.commit();
+  } catch (error) {
+    await file.discard();
+    throw error;
   }
 }

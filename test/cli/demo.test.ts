@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { textOf } from "../../lib/cli/demo.js";
 import type { OcrDemoResult } from "../../lib/demo/ocr/index.js";
-import { findPackages } from "../../lib/demo/packages.js";
+import { findPackages } from "../../lib/packages.js";
 import { expectError } from "../errors.js";
 import { pare, scratchFolder } from "./pare.js";
 
@@ -40,7 +40,7 @@ test.each([80, 100, 120])("the table fits %i columns and keeps what counts", (wi
 
 test("missing packages are named in one command to copy", () => {
   expectError(
-    () => findPackages(["sharp", "@nobody/nothing/node", "no-such-fonts/package.json"]),
+    () => findPackages("the demo", ["sharp", "@nobody/nothing/node", "no-such-fonts/package.json"]),
     "PARE_FILE",
     /2 packages that are not installed here.*npm install @nobody\/nothing no-such-fonts$/s,
   );

@@ -1,7 +1,8 @@
 /** NumPy's files as tensors. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { decodeNpy, readNpy } from "../../lib/data/index.js";
+import { Tensor } from "../../lib/index.js";
+import { decodeNpy, encodeNpy, readNpy, writeNpy } from "../../lib/data/index.js";
 import { scratchFolder } from "../cli/pare.js";
 import { expectError, expectRejection } from "../errors.js";
 
@@ -61,5 +62,29 @@ test("reads a file, and says where there is none", async () => {
   const path = join(folder, "x.npy");
   writeFileSync(path, npy("<f4", "1,", bytes(Float32Array.of(5))));
   expect((await readNpy(path)).dims).toEqual([1]);
-  await expectRejection(readNpy(join(folder, "missing.npy")), "PARE_FILE", /missing\.npy: ENOENT/);
+  await expectRejection(readNpy(join(folder, "missing.npy")), "PARE_FILE", /missing\.npy: there is no such file/);
+});
+
+test.each([
+  new Tensor("float32", Float32Array.of(1, -2, NaN, 4, 5, 6), [2, 3]),
+  new Tensor("int64", BigInt64Array.of(7n), []),
+  new Tensor("bool", Uint8Array.of(1, 0, 1), [3]),
+  new Tensor("uint8", new Uint8Array(0), [0, 5]),
+])("writes what it reads: $type $dims", async (tensor) => {
+  const path = join(folder, "written.npy");
+  await writeNpy(path, tensor);
+  const { type, dims, data } = await readNpy(path);
+  expect({ type, dims, data }).toEqual({ type: tensor.type, dims: tensor.dims, data: tensor.data });
+});
+
+test("writes elements at a multiple of 64 bytes, as NumPy does", () => {
+  const bytes = encodeNpy(new Tensor("float32", Float32Array.of(1), [1]));
+  expect((bytes.length - 4) % 64).toBe(0);
+  expect(Buffer.from(bytes).toString("latin1", 10, 80)).toMatch(
+    /^{'descr': '<f4', 'fortran_order': False, 'shape': \(1,\)/,
+  );
+});
+
+test("a tensor of strings cannot be written", () => {
+  expectError(() => encodeNpy(new Tensor("string", ["a"], [1])), "PARE_UNSUPPORTED", /a tensor of string/);
 });

