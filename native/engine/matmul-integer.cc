@@ -22,8 +22,31 @@ struct Correction {
   bool needed() const { return anyAZero || bZero; }
 };
 
+// What a block of sums becomes; `terms`, a number a column, are added first where they are not null.
+void finishResult(const RequantizeKernels& kernels, const MatmulIntegerArguments& of, size_t row, size_t rows,
+                  size_t column, size_t columns, const int32_t* terms) {
+  const MatmulIntegerResult& result = of.result;
+  const size_t at = result.perRow ? row : column;
+  const SumBlock block{.sums = of.c + row * of.n + column,
+                       .stride = of.n,
+                       .rows = rows,
+                       .columns = columns,
+                       .perRow = result.perRow,
+                       .offsets = terms            ? terms
+                                  : result.offsets ? result.offsets + at
+                                                   : nullptr,
+                       .scales = result.scales + at};
+  const size_t first = row * result.yStride + column;
+  if (result.kind == MatmulIntegerResult::Kind::floats)
+    kernels.toFloats(block, result.bias ? result.bias + at : nullptr,
+                     reinterpret_cast<UnalignedFloat*>(result.y) + first, result.yStride);
+  else
+    kernels.toBytes(block, result.grid, result.y + first, result.yStride);
+}
+
 struct IntegerOperands {
   const MatmulIntegerKernels& kernels;
+  const RequantizeKernels& requantize;
   const MatmulIntegerArguments& of;
   const Correction& correction;
   const int32_t* packedSums;  // of the columns of a packed B
@@ -46,7 +69,11 @@ struct IntegerOperands {
   // `sums` become what A's zero points are multiplied with, k·bZero − the sums of the columns; one zero point for all
   // rows is multiplied right away.
   void finish(size_t row, size_t rows, size_t column, size_t columns, int32_t* sums) const {
-    if (!correction.needed()) return;
+    const bool hasResult = of.result.kind != MatmulIntegerResult::Kind::sums;
+    if (!correction.needed()) {
+      if (hasResult) finishResult(requantize, of, row, rows, column, columns, nullptr);
+      return;
+    }
     if (packedSums) std::memcpy(sums, packedSums + column, columns * sizeof(int32_t));
     const int32_t* bZero = correction.bZero ? correction.bZero + column : nullptr;
     const bool oneZero = correction.aZeroStep == 0;
@@ -56,8 +83,17 @@ struct IntegerOperands {
       const uint32_t product = bZero ? k * static_cast<uint32_t>(bZero[j]) : 0;
       sums[j] = static_cast<int32_t>((product - static_cast<uint32_t>(sums[j])) * factor);
     }
+    if (hasResult && oneZero && !bZero && !of.result.perRow) {
+      if (of.result.offsets)
+        for (size_t j = 0; j < columns; j++)
+          sums[j] = static_cast<int32_t>(static_cast<uint32_t>(sums[j]) +
+                                         static_cast<uint32_t>(of.result.offsets[column + j]));
+      finishResult(requantize, of, row, rows, column, columns, sums);
+      return;
+    }
     kernels.correct(of.c + row * of.n + column, of.n, rows, columns, oneZero ? nullptr : correction.aZero + row,
                     correction.rowSums ? correction.rowSums + row : nullptr, sums, bZero);
+    if (hasResult) finishResult(requantize, of, row, rows, column, columns, nullptr);
   }
 };
 
@@ -100,6 +136,8 @@ Status matmulInteger(const Execution& execution, const MatmulIntegerArguments& o
   if (of.m == 0 || of.n == 0) return execution.outcome();
   if (of.k == 0) {
     std::memset(of.c, 0, of.m * of.n * sizeof(int32_t));
+    if (of.result.kind != MatmulIntegerResult::Kind::sums)
+      finishResult(*execution.kernels.requantize, of, 0, of.m, 0, of.n, nullptr);
     return execution.outcome();
   }
   const MatmulIntegerKernels& kernels = *execution.kernels.matmulInteger;
@@ -109,7 +147,7 @@ Status matmulInteger(const Execution& execution, const MatmulIntegerArguments& o
   const size_t columns = kernels.tile.stripColumns;
   const int32_t* packedSums =
       of.packedB ? reinterpret_cast<const int32_t*>(of.packedB + ceilDivide(of.n, columns) * columns * depth) : nullptr;
-  const IntegerOperands operands{kernels, of, correction, packedSums};
+  const IntegerOperands operands{kernels, *execution.kernels.requantize, of, correction, packedSums};
   MatmulRight right{.packed = of.packedB};
   if (!of.packedB && kernels.tile.streamsB) {
     const bool shifts = kernels.bShift[of.bSigned] != 0, widens = kernels.unitDepth == 2 && of.bSigned;

@@ -6,6 +6,19 @@
 
 namespace pare {
 
+// The sums become floats or bytes while they are near (see kernels/requantize.h), and C is memory for them
+// in between; that of floats which lie as C does may be y.
+struct MatmulIntegerResult {
+  enum class Kind : uint8_t { sums, floats, bytes } kind = Kind::sums;
+  bool perRow = false;               // offsets, scales and bias: a number a row of C, not a column
+  const int32_t* offsets = nullptr;  // added to the sums; or null
+  const float* scales = nullptr;
+  const UnalignedFloat* bias = nullptr;  // of floats; or null
+  ByteGrid grid = {};
+  uint8_t* y = nullptr;
+  size_t yStride = 0;  // elements from one row to the next
+};
+
 // C [m, n] = (A − aZero)·(B − bZero) in int32, which wraps. A is [m, k], B is [k, n], row-major, or packed by
 // packIntegerMatrix for the kernels of `execution`. Zero points are bytes of their side's type: none (zero), one, or
 // one for each row of A and each column of B.
@@ -19,6 +32,7 @@ struct MatmulIntegerArguments {
   const uint8_t* bZero = nullptr;
   size_t aZeroCount = 0, bZeroCount = 0;
   UnalignedInt32* c = nullptr;
+  MatmulIntegerResult result = {};
 };
 Status matmulInteger(const Execution& execution, const MatmulIntegerArguments& arguments);
 

@@ -2,6 +2,7 @@
 #include "engine/quantize.h"
 
 #include <atomic>
+#include <cmath>
 
 #include "engine/quantization-walk.h"
 #include "engine/scratch.h"
@@ -212,6 +213,18 @@ Status quantize(const Execution& execution, const UnalignedFloat* in, const Quan
   });
   *nanCount = nans.load();
   return execution.outcome();
+}
+
+Status quantizeDynamically(const Execution& execution, const UnalignedFloat* in, size_t count, uint8_t* out,
+                           DynamicGrid& grid) {
+  float low = 0, high = 0;
+  const QuantizationLayout layout{.inner = count};
+  findRanges(execution, in, layout, &low, &high);
+  grid.scale = low == high ? 1.0f : (high - low) / 255.0f;
+  const float zeroPoint = std::nearbyintf(std::clamp(0.0f - low / grid.scale, 0.0f, 255.0f));
+  grid.zeroPoint = static_cast<uint8_t>(zeroPoint);
+  uint64_t nanCount = 0;
+  return quantize(execution, in, layout, QuantizedType::uint8, {{grid.scale}, {grid.zeroPoint}}, out, &nanCount);
 }
 
 Status dequantize(const Execution& execution, const uint8_t* in, const QuantizationLayout& layout, QuantizedType type,

@@ -45,6 +45,14 @@ Status computeParameters(const Execution& execution, const UnalignedFloat* in, c
 Status quantize(const Execution& execution, const UnalignedFloat* in, const QuantizationLayout& layout,
                 QuantizedType type, const QuantizationParameters& parameters, uint8_t* out, uint64_t* nanCount);
 
+// ONNX's DynamicQuantizeLinear: the grid of 256 steps over the range of finite values and zero, in float32.
+struct DynamicGrid {
+  float scale = 1;
+  uint8_t zeroPoint = 0;
+};
+Status quantizeDynamically(const Execution& execution, const UnalignedFloat* in, size_t count, uint8_t* out,
+                           DynamicGrid& grid);
+
 Status dequantize(const Execution& execution, const uint8_t* in, const QuantizationLayout& layout, QuantizedType type,
                   const QuantizationParameters& parameters, UnalignedFloat* out);
 

@@ -18,6 +18,7 @@ extern const LayerNormKernels layerNormKernels;
 extern const ReduceKernels reduceKernels;
 extern const MatmulKernels matmulKernels;
 extern const MatmulIntegerKernels matmulIntegerKernels;
+extern const RequantizeKernels requantizeKernels;
 extern const PruneKernels pruneKernels;
 extern const RandomKernels randomKernels;
 extern const ConvKernels convKernels;
@@ -39,6 +40,7 @@ const KernelTable kernelTable{
     .reduce = &reduceKernels,
     .matmul = &matmulKernels,
     .matmulInteger = &matmulIntegerKernels,
+    .requantize = &requantizeKernels,
     .prune = &pruneKernels,
     .random = &randomKernels,
     .conv = &convKernels,

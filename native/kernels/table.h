@@ -16,6 +16,7 @@
 #include "kernels/quantize.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
+#include "kernels/requantize.h"
 #include "kernels/softmax.h"
 #include "kernels/transpose.h"
 
@@ -35,6 +36,7 @@ struct KernelTable {
   const ReduceKernels* reduce;
   const MatmulKernels* matmul;
   const MatmulIntegerKernels* matmulInteger;
+  const RequantizeKernels* requantize;
   const PruneKernels* prune;
   const RandomKernels* random;
   const ConvKernels* conv;
