@@ -90,6 +90,8 @@ constexpr TypeSet float8s = DataType::float8e4m3fn | DataType::float8e4m3fnuz | 
 constexpr TypeSet narrow = i4 | u4 | DataType::int2 | DataType::uint2 | DataType::float4e2m1;
 constexpr TypeSet complexes = DataType::complex64 | DataType::complex128;
 constexpr TypeSet any = numbers | float8s | narrow | complexes | boolean | string;
+// What data movers move: elements of 1, 2, 4 or 8 bytes.
+constexpr TypeSet movable = numbers | float8s | boolean | DataType::complex64;
 constexpr TypeSet index = i32 | i64;
 constexpr TypeSet bytes = i8 | u8;
 constexpr TypeSet quantized = bytes | i16 | u16 | i4 | u4 | float8s | DataType::float4e2m1;

@@ -126,7 +126,12 @@ Status Frame::runStep(Call& call, bool infers) {
   call.context.execution = execution_;
   if (infers)
     if (Status status = inferOutputs(call); !status.ok()) return status;
-  return call.context.node->def->run[static_cast<int>(Device::cpu)](call.context);
+  if (Status status = call.context.node->def->run[static_cast<int>(Device::cpu)](call.context); !status.ok() || !infers)
+    return status;
+  for (const ValueId id : call.context.node->outputs)
+    if (id >= 0 && isAllocated(id) && !own_[static_cast<size_t>(id)])
+      return Status::unsupported(call.context.reader().label() + ": its inputs do not tell its result's dimensions");
+  return Status::success();
 }
 
 void Frame::describe(const TensorView& view, TensorType& type) const {
@@ -150,6 +155,11 @@ Status Frame::inferOutputs(const Call& call) {
     if (id < 0) continue;
     const TensorType& type = types[static_cast<size_t>(id)];
     view(id).dtype = type.dtype;
+    // What the last run left is nobody's memory.
+    if (isAllocated(id)) {
+      view(id).dims.assign(1, 0);
+      view(id).data = nullptr;
+    }
     std::vector<int64_t> dims;
     for (const Dim dim : type.dims)
       if (dim.isNumber()) dims.push_back(dim.number);

@@ -30,6 +30,11 @@ class Frame final : public RunHost {
   Status runStep(Call& call, bool infers);
   Status inferOutputs(const Call& call);
   void describe(const TensorView& view, TensorType& type) const;
+  // Whether a value's memory is allocated when it is computed.
+  bool isAllocated(ValueId id) const {
+    const Place::Kind kind = layout_->places[static_cast<size_t>(id)].kind;
+    return kind == Place::Kind::dynamic || kind == Place::Kind::none;
+  }
   TensorView& view(ValueId id) { return views_[static_cast<size_t>(id)]; }
 
   Plan& plan_;

@@ -200,7 +200,8 @@ class Maker {
     for (size_t i = 0; i < std::min(candidates, node.inputs.size()); i++) {
       const ValueId in = node.inputs[i];
       if (in < 0 || place(in).kind != Place::Kind::arena || lastUse(rootOf(in)) != time) continue;
-      if (std::count(node.inputs.begin(), node.inputs.end(), in) > 1) continue;
+      const auto sharesMemory = [&](ValueId other) { return other >= 0 && rootOf(other) == rootOf(in); };
+      if (std::count_if(node.inputs.begin(), node.inputs.end(), sharesMemory) > 1) continue;
       if (type(in).dims != type(out).dims || bytesOf(type(in)) != bytesOf(type(out))) continue;
       join(out, in);
       return;

@@ -1,6 +1,7 @@
 // What an op's functions see when a plan is made, and when it runs.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <span>
 
@@ -23,6 +24,8 @@ struct TensorView {
   size_t outer(size_t axis) const { return countOf(std::span(dims).first(axis)); }
   size_t inner(size_t axis) const { return countOf(std::span(dims).subspan(axis)); }
 
+  size_t elementSize() const { return bitsOf(dtype) / 8; }
+
   UnalignedFloat* floats() const { return reinterpret_cast<UnalignedFloat*>(data); }
   // Elements of another type, at any address.
   template <class T>
@@ -30,6 +33,8 @@ struct TensorView {
     using Unaligned [[gnu::aligned(1), gnu::may_alias]] = T;
     return reinterpret_cast<Unaligned*>(data);
   }
+  // An element of an int32 or int64 tensor, as ops take indices, sizes and axes.
+  int64_t integer(size_t at) const { return dtype == DataType::int32 ? as<int32_t>()[at] : as<int64_t>()[at]; }
 
   static size_t countOf(std::span<const int64_t> dims);
   static size_t bytesOf(DataType dtype, size_t count);  // as in ONNX's raw_data
@@ -123,7 +128,15 @@ struct RunContext {
   Status allocate(size_t output, std::span<const int64_t> dims) const {
     return host->allocate(node->outputs[output], dims);
   }
+  // Where a rule knows the dimensions in most cases only: memory for the output unless it has it already.
+  Status ensure(size_t output, std::span<const int64_t> dims) const {
+    const TensorView& known = out(output);
+    const bool isThere = known.data && std::equal(known.dims.begin(), known.dims.end(), dims.begin(), dims.end());
+    return isThere ? Status::success() : allocate(output, dims);
+  }
   NodeReader reader() const { return {*node, opset}; }
+  // 'Gather "words": index 7 lies outside …'
+  Status shapeError(const std::string& what) const { return Status::shape(reader().label() + ": " + what); }
 };
 
 }  // namespace pare

@@ -74,6 +74,21 @@ Status needSize(ShapeContext& context, size_t input, size_t axis, Dim size, cons
   return context.shapeError(what + " (" + context.name(size) + ", got " + context.name((*dims)[axis]) + ")");
 }
 
+Cut cut(int64_t size, int64_t start, int64_t end, int64_t step) {
+  int64_t first = start < 0 ? std::max(start, -size - 1) + size : std::min(start, size);
+  int64_t last = end < 0 ? std::max(end, -size - 1) + size : std::min(end, size);
+  if (step > 0) {
+    first = std::clamp<int64_t>(first, 0, size);
+    last = std::clamp<int64_t>(last, 0, size);
+    return {first, last > first ? (last - first - 1) / step + 1 : 0};
+  }
+  first = std::clamp<int64_t>(first, -1, size - 1);
+  last = std::clamp<int64_t>(last, -1, size - 1);
+  // −(last − first) and −step stay in range: the first is at most size, the second may be INT64_MIN.
+  const uint64_t stride = -static_cast<uint64_t>(step);
+  return {first, first > last ? static_cast<int64_t>((static_cast<uint64_t>(first - last) - 1) / stride + 1) : 0};
+}
+
 Status dimsFromInput(ShapeContext& context, size_t input, Dims& dims, bool& isKnown) {
   isKnown = false;
   if (Status status = context.needRank(input, 1, 1, "a list of sizes"); !status.ok()) return status;

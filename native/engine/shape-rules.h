@@ -33,6 +33,12 @@ Status dimsFromInput(ShapeContext& context, size_t input, Dims& dims, bool& isKn
 // An attribute that names a type sets the first output's; without it `otherwise` holds.
 Status typeFromAttribute(ShapeContext& context, std::string_view attribute, DataType otherwise);
 
+// One axis of a Slice: where it starts, and how many elements it leaves; `step` is not 0.
+struct Cut {
+  int64_t start, count;
+};
+Cut cut(int64_t size, int64_t start, int64_t end, int64_t step);
+
 // A window that slides over spatial dimensions: convolutions and pools.
 struct Window {
   std::vector<Dim> kernel;

@@ -144,19 +144,8 @@ constexpr int64_t endless = INT32_MAX;
 Cut cutOf(ShapeContext& c, Dim size, Dim start, Dim end, int64_t step) {
   SymbolTable& symbols = c.symbols();
   if (size.isNumber() && start.isNumber() && end.isNumber()) {
-    const int64_t n = size.number;
-    int64_t first = start.number < 0 ? std::max(start.number, -n - 1) + n : std::min(start.number, n);
-    int64_t last = end.number < 0 ? std::max(end.number, -n - 1) + n : std::min(end.number, n);
-    if (step > 0) {
-      first = std::clamp<int64_t>(first, 0, n);
-      last = std::clamp<int64_t>(last, 0, n);
-      return {last > first ? (last - first - 1) / step + 1 : 0, first};
-    }
-    first = std::clamp<int64_t>(first, -1, n - 1);
-    last = std::clamp<int64_t>(last, -1, n - 1);
-    // −(last − first) and −step stay in range: the first is at most n, the second may be INT64_MIN.
-    const uint64_t stride = -static_cast<uint64_t>(step);
-    return {first > last ? static_cast<int64_t>((static_cast<uint64_t>(first - last) - 1) / stride + 1) : 0, first};
+    const rules::Cut known = rules::cut(size.number, start.number, end.number, step);
+    return {known.count, known.start};
   }
   if (step < 0) {
     const bool isWhole = (start.is(-1) || (start.isNumber() && start.number >= endless)) && end.isNumber() &&
