@@ -49,18 +49,25 @@ Status runTranspose(RunContext& c) {
 
 // Where the input has one element along an axis, that is repeated.
 Status runExpand(RunContext& c) {
-  const TensorView &x = c.in(0), &y = c.out(0);
-  const size_t elementSize = x.elementSize();
-  if (y.rank() < x.rank()) return c.shapeError("shape is no list of sizes that fits");
+  const TensorView &x = c.in(0), &shape = c.in(1);
+  const size_t elementSize = x.elementSize(), rank = std::max(x.rank(), shape.count());
+  std::vector<int64_t> dims(rank, 1);
+  for (size_t axis = 0; axis < rank; axis++) {
+    const int64_t size = axis + x.rank() < rank ? 1 : x.dims[axis + x.rank() - rank];
+    const int64_t wanted = axis + shape.count() < rank ? 1 : shape.integer(axis + shape.count() - rank);
+    if (wanted < 0 || (size != 1 && wanted != 1 && size != wanted))
+      return c.shapeError("the input has " + std::to_string(size) + " elements along axis " + std::to_string(axis) +
+                          ", which does not broadcast with " + std::to_string(wanted));
+    dims[axis] = size == 1 ? wanted : size;
+  }
+  if (Status status = c.ensure(0, dims); !status.ok()) return status;
+  const TensorView& y = c.out(0);
   StridedCopy copy(elementSize);
-  const size_t added = y.rank() - x.rank();
-  for (size_t axis = 0; axis < y.rank(); axis++) {
-    const auto size = static_cast<size_t>(y.dims[axis]);
-    const auto to = static_cast<ptrdiff_t>(y.inner(axis + 1) * elementSize);
-    const bool repeats = axis < added || x.dims[axis - added] == 1;
-    if (!repeats && x.dims[axis - added] != y.dims[axis])
-      return c.shapeError("axis " + std::to_string(axis) + " does not expand to " + std::to_string(size));
-    copy.axis(size, repeats ? 0 : static_cast<ptrdiff_t>(x.inner(axis - added + 1) * elementSize), to);
+  for (size_t axis = 0; axis < rank; axis++) {
+    const bool repeats = axis + x.rank() < rank || x.dims[axis + x.rank() - rank] == 1;
+    const size_t from = repeats ? 0 : x.inner(axis + x.rank() - rank + 1) * elementSize;
+    copy.axis(static_cast<size_t>(dims[axis]), static_cast<ptrdiff_t>(from),
+              static_cast<ptrdiff_t>(y.inner(axis + 1) * elementSize));
   }
   return copy.run(*c.execution, x.data, y.data);
 }

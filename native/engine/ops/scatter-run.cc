@@ -4,6 +4,7 @@
 
 #include "engine/run.h"
 #include "engine/strided-copy.h"
+#include "engine/visit-type.h"
 
 namespace pare {
 namespace {
@@ -103,28 +104,8 @@ struct Scatter {
 
 template <Reduction reduction>
 Status scatterReduced(const RunContext& c, bool isNd, size_t at) {
-  switch (c.in(0).dtype) {
-    case DataType::float32:
-      return Scatter<reduction, float>::run(c, isNd, at);
-    case DataType::float64:
-      return Scatter<reduction, double>::run(c, isNd, at);
-    case DataType::int8:
-      return Scatter<reduction, int8_t>::run(c, isNd, at);
-    case DataType::uint8:
-      return Scatter<reduction, uint8_t>::run(c, isNd, at);
-    case DataType::int16:
-      return Scatter<reduction, int16_t>::run(c, isNd, at);
-    case DataType::uint16:
-      return Scatter<reduction, uint16_t>::run(c, isNd, at);
-    case DataType::int32:
-      return Scatter<reduction, int32_t>::run(c, isNd, at);
-    case DataType::uint32:
-      return Scatter<reduction, uint32_t>::run(c, isNd, at);
-    case DataType::int64:
-      return Scatter<reduction, int64_t>::run(c, isNd, at);
-    default:
-      return Scatter<reduction, uint64_t>::run(c, isNd, at);
-  }
+  if (c.in(0).dtype == DataType::float32) return Scatter<reduction, float>::run(c, isNd, at);
+  return visitOther(c.in(0).dtype, [&](auto type) { return Scatter<reduction, decltype(type)>::run(c, isNd, at); });
 }
 
 // The result begins as a copy of data, unless it lies in data's memory.
