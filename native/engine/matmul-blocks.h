@@ -163,6 +163,7 @@ class MatmulBlocks {
     });
     for (size_t i = 0; i + 1 < parts; i++) Operands::add(sums + i * n_ * 4, strips, c_);
     packRows(0, 1, strips, columns, 0, a, reinterpret_cast<uint32_t*>(sums + (parts - 1) * n_ * 4), nullptr);
+    operands_.finish(0, 1, 0, n_, nullptr);
     return execution_.outcome();
   }
 

@@ -8,24 +8,59 @@
 namespace pare {
 namespace {
 
+size_t strideOfA(const MatmulArguments& of) { return of.aStride ? of.aStride : of.transposeA ? of.m : of.k; }
+size_t strideOfB(const MatmulArguments& of) { return of.bStride ? of.bStride : of.transposeB ? of.k : of.n; }
+
+// A part of C from sums to results.
+void finishPart(const KernelTable& kernels, const MatmulArguments& of, size_t row, size_t rows, size_t column,
+                size_t columns) {
+  const MatmulEpilogue& epilogue = *of.epilogue;
+  const MathKernels& math = *kernels.math;
+  const FusedActivation& activation = epilogue.activation;
+  const bool finishes = epilogue.addend || activation.epilogue.kind != Activation::Kind::none;
+  for (size_t i = row; i < row + rows; i++) {
+    UnalignedFloat* c = of.c + i * of.n + column;
+    if (epilogue.alpha != 1) (*kernels.binary)[Binary::mul].numberRight(c, &epilogue.alpha, c, columns);
+    FinishBlock block{};
+    block.c = block.y = c;
+    block.rows = block.yStep = 1;
+    block.columns = columns;
+    float number = 0;
+    if (epilogue.addend) {
+      const UnalignedFloat* addend = epilogue.addend + i * epilogue.rowStride + column * epilogue.columnStride;
+      if (epilogue.columnStride == 0) {
+        number = epilogue.beta * *addend;
+        block.bias = &number;
+      } else if (epilogue.beta == 1) {
+        block.residual = addend;
+      } else {
+        for (size_t j = 0; j < columns; j++) c[j] += epilogue.beta * addend[j];
+      }
+    }
+    if (finishes) kernels.conv->finish(block, activation.epilogue);
+    if (activation.after) math[*activation.after](c, c, columns, activation.parameters);
+  }
+}
+
 struct FloatOperands {
-  const MatmulKernels& kernels;
+  const KernelTable& table;
   const MatmulArguments& of;
+  const MatmulKernels& kernels = *table.matmul;
 
   void packA(size_t row, size_t rows, size_t unit, size_t units, uint32_t* to) const {
     if (of.transposeA)
-      kernels.packColumns(of.a + unit * of.m + row, of.m, rows, units, to, rows);
+      kernels.packColumns(of.a + unit * strideOfA(of) + row, strideOfA(of), rows, units, to, rows);
     else
-      kernels.packRows(of.a + row * of.k + unit, of.k, rows, units, to, rows);
+      kernels.packRows(of.a + row * strideOfA(of) + unit, strideOfA(of), rows, units, to, rows);
   }
   void packB(size_t column, size_t columns, size_t unit, size_t units, uint32_t* to) const {
-    const size_t stride = kernels.tile.stripColumns;
+    const size_t stride = kernels.tile.stripColumns, rowStride = strideOfB(of);
     for (size_t j = 0; j < columns; j += stride) {
       const size_t count = std::min(stride, columns - j);
       if (of.transposeB)
-        kernels.packRows(of.b + (column + j) * of.k + unit, of.k, count, units, to + j * units, stride);
+        kernels.packRows(of.b + (column + j) * rowStride + unit, rowStride, count, units, to + j * units, stride);
       else
-        kernels.packColumns(of.b + unit * of.n + column + j, of.n, count, units, to + j * units, stride);
+        kernels.packColumns(of.b + unit * rowStride + column + j, rowStride, count, units, to + j * units, stride);
     }
   }
   static constexpr bool addsParts = true;
@@ -37,45 +72,55 @@ struct FloatOperands {
   static constexpr bool sumsColumns = false;
   static bool needsSums() { return false; }
   void sumColumns(const uint32_t*, size_t, int32_t*) const {}
-  void finish(size_t, size_t, size_t, size_t, int32_t*) const {}
+  void finish(size_t row, size_t rows, size_t column, size_t columns, int32_t*) const {
+    if (of.epilogue) finishPart(table, of, row, rows, column, columns);
+  }
 };
 
-// y = M·x for the rows of M, which run along k.
+// y = M·x for the rows of M, which run along k; done(begin, end) follows each part of y.
+template <class Done>
 void matrixVector(const Execution& execution, const UnalignedFloat* rows, const UnalignedFloat* x, UnalignedFloat* y,
-                  size_t count, size_t k) {
-  constexpr size_t elementsEach = size_t{1}
-                                  << 17;  // some microseconds; a multiple of four rows, as the kernel takes them
+                  size_t count, size_t k, const Done& done) {
+  // Some microseconds; a multiple of four rows, as the kernel takes them.
+  constexpr size_t elementsEach = size_t{1} << 17;
   const size_t rowsEach = std::max<size_t>(4, elementsEach / std::max<size_t>(k, 1) / 4 * 4);
   execution.forEachChunk(count, rowsEach, [&](size_t begin, size_t end) {
     execution.kernels.matmul->matrixVector(rows + begin * k, x, y + begin, end - begin, k);
+    done(begin, end);
   });
 }
 
 }  // namespace
 
-Status matmul(const Execution& execution, const MatmulArguments& of) {
+Status matmul(const Execution& execution, const MatmulArguments& given) {
+  MatmulArguments of = given;
+  if (of.epilogue && of.epilogue->isEmpty()) of.epilogue = nullptr;
   if (of.m == 0 || of.n == 0) return execution.outcome();
+  const FloatOperands operands{execution.kernels, of};
   if (of.k == 0) {
     std::memset(of.c, 0, of.m * of.n * sizeof(float));
+    operands.finish(0, of.m, 0, of.n, nullptr);
     return execution.outcome();
   }
-  // A vector on one side lies the same way transposed or not.
-  if (of.m == 1 && of.transposeB && !of.packedB) {
-    matrixVector(execution, of.b, of.a, of.c, of.n, of.k);
+  // A vector on one side lies the same way transposed or not, unless its elements lie apart.
+  const bool isRow = of.m == 1 && (!of.transposeA || strideOfA(of) == 1);
+  const bool isColumn = of.n == 1 && (of.transposeB || strideOfB(of) == 1);
+  if (isRow && of.transposeB && !of.packedB && strideOfB(of) == of.k) {
+    matrixVector(execution, of.b, of.a, of.c, of.n, of.k,
+                 [&](size_t begin, size_t end) { operands.finish(0, 1, begin, end - begin, nullptr); });
     return execution.outcome();
   }
-  if (of.n == 1 && !of.transposeA && !of.packedB) {
-    matrixVector(execution, of.a, of.b, of.c, of.m, of.k);
+  if (isColumn && !of.transposeA && !of.packedB && strideOfA(of) == of.k) {
+    matrixVector(execution, of.a, of.b, of.c, of.m, of.k,
+                 [&](size_t begin, size_t end) { operands.finish(begin, end - begin, 0, 1, nullptr); });
     return execution.outcome();
   }
-  const MatmulKernels& kernels = *execution.kernels.matmul;
-  const FloatOperands operands{kernels, of};
   MatmulRight right;
   if (of.packedB)
     right.packed = of.packedB;
   else if (!of.transposeB)
-    right = {.rows = reinterpret_cast<const uint8_t*>(of.b), .rowStride = of.n * 4, .wholeDepth = of.k};
-  return MatmulBlocks(execution, kernels.tile, operands, right, of.m, of.n, of.k, of.c).run();
+    right = {.rows = reinterpret_cast<const uint8_t*>(of.b), .rowStride = strideOfB(of) * 4, .wholeDepth = of.k};
+  return MatmulBlocks(execution, execution.kernels.matmul->tile, operands, right, of.m, of.n, of.k, of.c).run();
 }
 
 size_t packedByteLength(const KernelTable& kernels, size_t k, size_t n) {
@@ -89,10 +134,9 @@ size_t packedByteLength(const KernelTable& kernels, size_t k, size_t n) {
 
 void packMatrix(const Execution& execution, const UnalignedFloat* b, size_t k, size_t n, bool transposed,
                 uint32_t* to) {
-  const MatmulKernels& kernels = *execution.kernels.matmul;
-  const size_t columns = kernels.tile.stripColumns;
+  const size_t columns = execution.kernels.matmul->tile.stripColumns;
   const MatmulArguments of{.m = 0, .n = n, .k = k, .transposeB = transposed, .b = b};
-  const FloatOperands operands{kernels, of};
+  const FloatOperands operands{execution.kernels, of};
   execution.forEachPiece(k == 0 ? 0 : ceilDivide(n, columns), [&](size_t s) {
     operands.packB(s * columns, std::min(columns, n - s * columns), 0, k, to + s * columns * k);
   });

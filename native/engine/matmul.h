@@ -2,8 +2,22 @@
 #pragma once
 
 #include "engine/execution.h"
+#include "engine/fused-activation.h"
 
 namespace pare {
+
+// What becomes of sums while they are near: C = activation(alpha · sums + beta · addend).
+struct MatmulEpilogue {
+  float alpha = 1, beta = 1;
+  const UnalignedFloat* addend = nullptr;
+  size_t rowStride = 0,
+         columnStride = 0;  // elements from one row, or column, of the addend to the next; the latter ≤ 1
+  FusedActivation activation;
+
+  bool isEmpty() const {
+    return alpha == 1 && !addend && activation.epilogue.kind == Activation::Kind::none && !activation.after;
+  }
+};
 
 // C [m, n] = op(A)·op(B), row-major, all of any alignment. A is [m, k], or [k, m] when transposed; B is [k, n], or
 // [n, k] when transposed, or packed by packMatrix for the kernels of `execution`. Zero for k = 0. C overlaps neither.
@@ -14,6 +28,8 @@ struct MatmulArguments {
   const UnalignedFloat* b = nullptr;
   const uint32_t* packedB = nullptr;
   UnalignedFloat* c = nullptr;
+  size_t aStride = 0, bStride = 0;  // elements from one row of A, or B, to the next; 0: as many as a row has
+  const MatmulEpilogue* epilogue = nullptr;
 };
 Status matmul(const Execution& execution, const MatmulArguments& arguments);
 

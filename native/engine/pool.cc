@@ -2,6 +2,7 @@
 #include "engine/pool.h"
 
 #include <atomic>
+#include <limits>
 
 #include "engine/matmul-blocks.h"
 #include "engine/scratch.h"
@@ -78,18 +79,21 @@ Status pool(const Execution& execution, const PoolShape& shape, const PoolOption
   return noMemory ? Status::memory("no memory for rows of an image") : execution.outcome();
 }
 
-Status maxPoolWithIndices(const Execution& execution, const PoolShape& shape, bool columnMajor, const UnalignedFloat* x,
-                          UnalignedFloat* y, int64_t* indices) {
+template <class T>
+Status maxPool(const Execution& execution, const PoolShape& shape, bool columnMajor,
+               const typename Unaligned<T>::Type* x, typename Unaligned<T>::Type* y,
+               Unaligned<int64_t>::Type* indices) {
   if (Status status = check(shape); !status.ok()) return status;
   const PoolAxis* axes = shape.axes;
   const size_t rowsEach = axes[1].output, width = axes[2].output;
   execution.forEachPiece(shape.planes * axes[0].output, [&](size_t i) {
     const size_t plane = i / axes[0].output;
-    const UnalignedFloat* from = x + plane * inputPlane(shape);
+    const auto* from = x + plane * inputPlane(shape);
     for (size_t h = 0; h < rowsEach; h++)
       for (size_t w = 0; w < width; w++) {
         const size_t place[3] = {i % axes[0].output, h, w};
-        float largest = -__builtin_inff();
+        T largest = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
+                                                         : std::numeric_limits<T>::lowest();
         int64_t index = -1;
         const auto at = [&](size_t axis, size_t k) {
           return static_cast<ptrdiff_t>(place[axis] * axes[axis].stride + k * axes[axis].dilation) -
@@ -105,7 +109,7 @@ Status maxPoolWithIndices(const Execution& execution, const PoolShape& shape, bo
               if (!isInside(0, deep) || !isInside(1, high) || !isInside(2, wide)) continue;
               const size_t slice = static_cast<size_t>(deep) * axes[1].input * axes[2].input;
               const auto row = static_cast<size_t>(high), column = static_cast<size_t>(wide);
-              const float value = from[slice + row * axes[2].input + column];
+              const T value = from[slice + row * axes[2].input + column];
               // Negated, so that NaN wins; the first one then stays.
               if (index >= 0 && (value <= largest || largest != largest)) continue;
               largest = value;
@@ -114,10 +118,19 @@ Status maxPoolWithIndices(const Execution& execution, const PoolShape& shape, bo
             }
         const size_t to = (i * rowsEach + h) * width + w;
         y[to] = largest;
-        indices[to] = index;
+        if (indices) indices[to] = index;
       }
   });
   return execution.outcome();
 }
+
+#define PARE_MAX_POOL(T)                                                                                               \
+  template Status maxPool<T>(const Execution&, const PoolShape&, bool, const Unaligned<T>::Type*, Unaligned<T>::Type*, \
+                             Unaligned<int64_t>::Type*);
+PARE_MAX_POOL(float)
+PARE_MAX_POOL(double)
+PARE_MAX_POOL(int8_t)
+PARE_MAX_POOL(uint8_t)
+#undef PARE_MAX_POOL
 
 }  // namespace pare

@@ -27,9 +27,11 @@ struct PoolOptions {
 Status pool(const Execution& execution, const PoolShape& shape, const PoolOptions& options, const UnalignedFloat* x,
             UnalignedFloat* y);
 
-// Max, and where the first of the largest lies: its index in the whole of x, −1 for a window that has nothing. With
-// `columnMajor` the last two dimensions change places in that index.
-Status maxPoolWithIndices(const Execution& execution, const PoolShape& shape, bool columnMajor, const UnalignedFloat* x,
-                          UnalignedFloat* y, int64_t* indices);
+// Max of elements of any of ONNX's types for it (float32, float64, int8, uint8), and where the first of the largest
+// lies: its index in the whole of x, −1 for a window that has nothing. `indices` may be null. With `columnMajor` the
+// last two dimensions change places in them.
+template <class T>
+Status maxPool(const Execution& execution, const PoolShape& shape, bool columnMajor,
+               const typename Unaligned<T>::Type* x, typename Unaligned<T>::Type* y, Unaligned<int64_t>::Type* indices);
 
 }  // namespace pare

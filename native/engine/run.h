@@ -68,9 +68,9 @@ class PrepareContext : public NodeReader {
     return has(input) ? constants_[static_cast<size_t>(node().inputs[input])] : nullptr;
   }
 
-  template <class State>
-  State& make() {
-    auto state = std::make_unique<State>();
+  template <class State, class... Arguments>
+  State& make(Arguments&&... arguments) {
+    auto state = std::make_unique<State>(std::forward<Arguments>(arguments)...);
     State& result = *state;
     state_ = std::move(state);
     return result;

@@ -130,8 +130,8 @@ TEST_P(Pool, IndicesPointAtTheLargest) {
     std::vector<float> y(count), largest(count);
     std::vector<int64_t> indices(count), turned(count);
     ASSERT_TRUE(pool(Execution{}, shape, {}, x.data(), largest.data()).ok());
-    ASSERT_TRUE(maxPoolWithIndices(Execution{}, shape, false, x.data(), y.data(), indices.data()).ok());
-    ASSERT_TRUE(maxPoolWithIndices(Execution{}, shape, true, x.data(), y.data(), turned.data()).ok());
+    ASSERT_TRUE(maxPool<float>(Execution{}, shape, false, x.data(), y.data(), indices.data()).ok());
+    ASSERT_TRUE(maxPool<float>(Execution{}, shape, true, x.data(), y.data(), turned.data()).ok());
     const auto height = static_cast<int64_t>(shape.axes[1].input), width = static_cast<int64_t>(shape.axes[2].input);
     for (size_t i = 0; i < count; i++) {
       ASSERT_TRUE(y[i] == largest[i] || (std::isnan(y[i]) && std::isnan(largest[i]))) << name(shape, {}) << " at " << i;

@@ -1,5 +1,6 @@
-// Running matrix products of float32: constant right sides are packed once.
+// Running matrix products of float32, alone or with what was fused to them: constant right sides are packed once.
 #include <algorithm>
+#include <array>
 
 #include "engine/blob.h"
 #include "engine/matmul.h"
@@ -10,8 +11,12 @@ namespace {
 
 struct ProductState : NodeState {
   bool transposeA = false, transposeB = false;
+  bool transposeBatchA = false, transposeBatchB = false;  // rows lie before the batches
   float alpha = 1, beta = 1;
+  FusedActivation activation;
   std::unique_ptr<Blob> packed;  // of a constant B of two dimensions
+
+  const uint32_t* packedB() const { return packed ? reinterpret_cast<const uint32_t*>(packed->data()) : nullptr; }
 };
 
 Status pack(PrepareContext& c, ProductState& state) {
@@ -29,67 +34,103 @@ Status pack(PrepareContext& c, ProductState& state) {
 
 Status prepareMatmul(PrepareContext& c) {
   if (Status status = c.needType(types::f32); !status.ok()) return status;
-  return pack(c, c.make<ProductState>());
+  auto& state = c.make<ProductState>();
+  if (c.def().attribute("transA")) {
+    state.transposeA = c.integer("transA") != 0;
+    state.transposeB = c.integer("transB") != 0;
+    state.transposeBatchA = c.integer("transBatchA") != 0;
+    state.transposeBatchB = c.integer("transBatchB") != 0;
+    state.alpha = static_cast<float>(c.real("alpha"));
+  }
+  return pack(c, state);
 }
 
-// Batches broadcast: where the first axis of both is the same, or one of them has but one matrix, in a row.
+// Matrices of a side as they lie: the batches before them, or between their rows and their columns.
+struct Matrices {
+  size_t rows, columns, rowStride;
+  std::vector<size_t> batch, strides;
+
+  Matrices(std::vector<int64_t> dims, bool isLeft, bool batchIsBetween) {
+    if (dims.size() == 1) dims.insert(isLeft ? dims.begin() : dims.end(), 1);
+    batchIsBetween = batchIsBetween && dims.size() > 2;
+    const size_t rowAxis = batchIsBetween ? 0 : dims.size() - 2;
+    rows = static_cast<size_t>(dims[rowAxis]);
+    columns = static_cast<size_t>(dims.back());
+    rowStride = batchIsBetween ? TensorView::countOf(std::span(dims).subspan(1)) : columns;
+    for (size_t i = 0; i + 1 < dims.size(); i++) {
+      if (i == rowAxis) continue;
+      batch.push_back(static_cast<size_t>(dims[i]));
+      strides.push_back(TensorView::countOf(std::span(dims).subspan(i + 1)));
+    }
+  }
+  size_t count() const {
+    size_t count = 1;
+    for (const size_t size : batch) count *= size;
+    return count;
+  }
+};
+
+// Batches broadcast, aligned at the last.
+struct Batches {
+  std::vector<size_t> sizes, strideA, strideB;
+  size_t count = 1;
+
+  Batches(const Matrices& a, const Matrices& b)
+      : sizes(std::max(a.batch.size(), b.batch.size()), 1), strideA(sizes.size(), 0), strideB(sizes.size(), 0) {
+    take(a, strideA);
+    take(b, strideB);
+    for (const size_t size : sizes) count *= size;
+  }
+  void take(const Matrices& from, std::vector<size_t>& strides) {
+    for (size_t i = 0; i < from.batch.size(); i++) {
+      if (from.batch[i] == 1) continue;
+      const size_t axis = sizes.size() - from.batch.size() + i;
+      sizes[axis] = from.batch[i];
+      strides[axis] = from.strides[i];
+    }
+  }
+};
+
 Status runMatmul(RunContext& c) {
   const auto& state = c.state<ProductState>();
-  const TensorView &a = c.in(0), &b = c.in(1), &y = c.out(0);
-  std::vector<int64_t> ad = a.dims, bd = b.dims;
-  if (ad.size() == 1) ad.insert(ad.begin(), 1);
-  if (bd.size() == 1) bd.push_back(1);
-  MatmulArguments of{.m = static_cast<size_t>(ad[ad.size() - 2]),
-                     .n = static_cast<size_t>(bd.back()),
-                     .k = static_cast<size_t>(ad.back()),
-                     .a = a.floats(),
-                     .b = b.floats(),
-                     .packedB = state.packed ? reinterpret_cast<const uint32_t*>(state.packed->data()) : nullptr,
-                     .c = y.floats()};
-  const std::span<const int64_t> batchA = std::span(ad).first(ad.size() - 2);
-  const std::span<const int64_t> batchB = std::span(bd).first(bd.size() - 2);
-  if (TensorView::countOf(batchB) == 1) {
-    of.m *= TensorView::countOf(batchA);
+  const TensorView &left = c.in(0), &right = c.in(1), &y = c.out(0);
+  const Matrices a(left.dims, true, state.transposeBatchA), b(right.dims, false, state.transposeBatchB);
+  const bool transposeA = state.transposeA && left.rank() > 1, transposeB = state.transposeB && right.rank() > 1;
+  const MatmulEpilogue epilogue{.alpha = state.alpha, .activation = {}};
+  MatmulArguments of{.m = transposeA ? a.columns : a.rows,
+                     .n = transposeB ? b.rows : b.columns,
+                     .k = transposeA ? a.rows : a.columns,
+                     .transposeA = transposeA,
+                     .transposeB = transposeB,
+                     .a = left.floats(),
+                     .b = right.floats(),
+                     .packedB = state.packedB(),
+                     .c = y.floats(),
+                     .aStride = a.rowStride,
+                     .bStride = b.rowStride,
+                     .epilogue = &epilogue};
+  if (b.count() == 1 && (a.count() == 1 || (!transposeA && !state.transposeBatchA))) {
+    of.m *= a.count();
     return matmul(*c.execution, of);
   }
-  const size_t rank = std::max(batchA.size(), batchB.size());
-  std::vector<size_t> index(rank, 0), sizes(rank, 1), strideA(rank, 0), strideB(rank, 0);
-  const auto strides = [&](std::span<const int64_t> dims, std::vector<size_t>& stride) {
-    size_t step = 1;
-    for (size_t i = dims.size(); i-- > 0;) {
-      const size_t axis = rank - dims.size() + i;
-      const auto size = static_cast<size_t>(dims[i]);
-      if (size != 1) {
-        sizes[axis] = size;
-        stride[axis] = step;
-      }
-      step *= size;
-    }
-  };
-  strides(batchA, strideA);
-  strides(batchB, strideB);
-  size_t count = 1;
-  for (const size_t size : sizes) count *= size;
+  const Batches batches(a, b);
   // Small products side by side, large ones one after the other with all threads each.
   const bool isSmall = of.m * of.n * of.k < (size_t{1} << 21);
   const Execution single{.kernels = c.execution->kernels, .threads = 1, .cancelled = c.execution->cancelled};
   std::atomic<bool> failed{false};
   const auto one = [&](const Execution& execution, size_t i) {
-    size_t atA = 0, atB = 0, rest = i;
-    for (size_t axis = rank; axis-- > 0; rest /= sizes[axis]) {
-      atA += rest % sizes[axis] * strideA[axis];
-      atB += rest % sizes[axis] * strideB[axis];
-    }
     MatmulArguments each = of;
-    each.a += atA * of.m * of.k;
-    each.b += atB * of.k * of.n;
     each.c += i * of.m * of.n;
+    for (size_t axis = batches.sizes.size(), rest = i; axis-- > 0; rest /= batches.sizes[axis]) {
+      each.a += rest % batches.sizes[axis] * batches.strideA[axis];
+      each.b += rest % batches.sizes[axis] * batches.strideB[axis];
+    }
     if (!matmul(execution, each).ok()) failed = true;
   };
   if (isSmall)
-    c.execution->forEachPiece(count, [&](size_t i) { one(single, i); });
+    c.execution->forEachPiece(batches.count, [&](size_t i) { one(single, i); });
   else
-    for (size_t i = 0; i < count; i++) one(*c.execution, i);
+    for (size_t i = 0; i < batches.count; i++) one(*c.execution, i);
   if (failed && !c.execution->isCancelled()) return Status::memory("no memory for a product of matrices");
   return c.execution->outcome();
 }
@@ -101,47 +142,44 @@ Status prepareGemm(PrepareContext& c) {
   state.transposeB = c.integer("transB") != 0;
   state.alpha = static_cast<float>(c.real("alpha"));
   state.beta = static_cast<float>(c.real("beta"));
+  if (c.def().attribute("activation")) {
+    std::vector<double> numbers;
+    for (const char* name : {"activation_alpha", "activation_beta", "activation_gamma"})
+      if (c.hasAttribute(name)) numbers.push_back(c.real(name));
+    if (!FusedActivation::read(c.text("activation"), numbers, state.activation))
+      return c.unsupported("the activation " + std::string(c.text("activation")) + " does not run");
+  }
   return pack(c, state);
 }
 
 Status runGemm(RunContext& c) {
   const auto& state = c.state<ProductState>();
   const TensorView &a = c.in(0), &b = c.in(1), &y = c.out(0);
-  const auto m = static_cast<size_t>(y.dims[0]), n = static_cast<size_t>(y.dims[1]);
-  const auto k = static_cast<size_t>(a.dims[state.transposeA ? 0 : 1]);
-  Status status =
-      matmul(*c.execution, {.m = m,
-                            .n = n,
-                            .k = k,
-                            .transposeA = state.transposeA,
-                            .transposeB = state.transposeB,
-                            .a = a.floats(),
-                            .b = b.floats(),
-                            .packedB = state.packed ? reinterpret_cast<const uint32_t*>(state.packed->data()) : nullptr,
-                            .c = y.floats()});
-  if (!status.ok() || (state.alpha == 1 && !c.has(2))) return status;
-  // C broadcasts to [m, n].
-  const UnalignedFloat* bias = c.has(2) ? c.in(2).floats() : nullptr;
-  const std::vector<int64_t> dims = bias ? c.in(2).dims : std::vector<int64_t>{};
-  const bool hasColumns = !dims.empty() && dims.back() != 1, hasRows = dims.size() == 2 && dims[0] != 1;
-  UnalignedFloat* out = y.floats();
-  c.execution->forEachChunk(
-      m, std::max<size_t>(1, elementwiseGrain / std::max<size_t>(n, 1)), [&](size_t begin, size_t end) {
-        for (size_t row = begin; row < end; row++)
-          for (size_t column = 0; column < n; column++) {
-            UnalignedFloat& at = out[row * n + column];
-            float value = state.alpha * at;
-            if (bias)
-              value += state.beta * bias[(hasRows ? row * (hasColumns ? n : 1) : 0) + (hasColumns ? column : 0)];
-            at = value;
-          }
-      });
-  return c.execution->outcome();
+  const auto n = static_cast<size_t>(y.dims[1]);
+  MatmulEpilogue epilogue{.alpha = state.alpha, .beta = state.beta, .activation = state.activation};
+  if (c.has(2)) {
+    const std::vector<int64_t>& dims = c.in(2).dims;
+    epilogue.addend = c.in(2).floats();
+    epilogue.columnStride = !dims.empty() && dims.back() != 1 ? 1 : 0;
+    epilogue.rowStride = dims.size() == 2 && dims[0] != 1 ? (epilogue.columnStride ? n : 1) : 0;
+  }
+  return matmul(*c.execution, {.m = static_cast<size_t>(y.dims[0]),
+                               .n = n,
+                               .k = static_cast<size_t>(a.dims[state.transposeA ? 0 : 1]),
+                               .transposeA = state.transposeA,
+                               .transposeB = state.transposeB,
+                               .a = a.floats(),
+                               .b = b.floats(),
+                               .packedB = state.packedB(),
+                               .c = y.floats(),
+                               .epilogue = &epilogue});
 }
 
 const OpRuns runs({
     {"MatMul", runMatmul, prepareMatmul},
+    {"FusedMatMul", runMatmul, prepareMatmul, row::microsoft},
     {"Gemm", runGemm, prepareGemm},
+    {"FusedGemm", runGemm, prepareGemm, row::microsoft},
 });
 
 }  // namespace

@@ -9,18 +9,28 @@ namespace {
 
 using namespace row;
 
+// What a side of a product has besides its dimensions.
+struct Side {
+  bool isTransposed = false;
+  bool hasBatchBetween = false;  // [rows, batch, columns]
+};
+Dims dimsOf(const Dims& given, Side side) {
+  Dims dims = given;
+  if (side.hasBatchBetween && dims.size() > 2) std::rotate(dims.begin(), dims.begin() + 1, dims.end() - 1);
+  if (side.isTransposed && dims.size() > 1) std::swap(dims[dims.size() - 2], dims[dims.size() - 1]);
+  return dims;
+}
+
 // numpy's matmul: batches broadcast, a vector is a row on the left, a column on the right, and its 1 is dropped.
-Status product(ShapeContext& c, size_t left, size_t right, bool transposeA = false, bool transposeB = false) {
+Status product(ShapeContext& c, size_t left, size_t right, Side sideA = {}, Side sideB = {}) {
   if (!c.dims(left) || !c.dims(right)) return Status::success();
   for (const size_t input : {left, right})
     if (Status status = c.needRank(input, 1, SIZE_MAX); !status.ok()) return status;
-  Dims a = *c.dims(left), b = *c.dims(right);
+  Dims a = dimsOf(*c.dims(left), sideA), b = dimsOf(*c.dims(right), sideB);
   const bool isRow = a.size() == 1, isColumn = b.size() == 1;
   if (isRow) a.insert(a.begin(), 1);
   if (isColumn) b.push_back(1);
   const size_t ar = a.size(), br = b.size();
-  if (transposeA && !isRow) std::swap(a[ar - 2], a[ar - 1]);
-  if (transposeB && !isColumn) std::swap(b[br - 2], b[br - 1]);
   Dim k;
   if (!c.symbols().join(a[ar - 1], b[br - 2], k)) {
     const bool looksTransposed = a[ar - 1] == b[br - 1];
@@ -41,12 +51,8 @@ Status matmul(ShapeContext& c) { return product(c, 0, 1); }
 Status qlinearMatmul(ShapeContext& c) { return product(c, 0, 3); }
 
 Status fusedMatmul(ShapeContext& c) {
-  if (c.integer("transBatchA") != 0 || c.integer("transBatchB") != 0) {
-    // The batch stands before the last dimension: [m, batch, k].
-    if (const Dims* a = c.dims(0)) c.setRank(0, a->size());
-    return Status::success();
-  }
-  return product(c, 0, 1, c.integer("transA") != 0, c.integer("transB") != 0);
+  return product(c, 0, 1, {c.integer("transA") != 0, c.integer("transBatchA") != 0},
+                 {c.integer("transB") != 0, c.integer("transBatchB") != 0});
 }
 
 Status gemm(ShapeContext& c) {
