@@ -200,6 +200,8 @@ function tensorOf(dtype: DataType, dims: readonly number[], data: ArrayBuffer): 
 
 function metadataOf({ name, dtype, dims }: Value): Common.ValueMetadata {
   if (dtype === undefined) return { name, isTensor: false };
+  if (dtype === "bfloat16" || dtype.startsWith("float8") || dtype === "float4e2m1")
+    throw new PareError("PARE_UNSUPPORTED", `"${name}" is ${dtype}, which no Tensor holds; Cast it in the model.`);
   return { name, isTensor: true, type: dtype as Tensor.Type, shape: (dims ?? []).map((dim) => dim ?? "") };
 }
 

@@ -13,6 +13,8 @@ extern const CompareKernels compareKernels;
 extern const TransposeKernels transposeKernels;
 extern const MathKernels mathKernels;
 extern const BinaryKernels binaryKernels;
+extern const ConvertKernels convertKernels;
+extern const LogicKernels logicKernels;
 extern const SoftmaxKernels softmaxKernels;
 extern const LayerNormKernels layerNormKernels;
 extern const ReduceKernels reduceKernels;
@@ -35,6 +37,8 @@ const KernelTable kernelTable{
     .transpose = &transposeKernels,
     .math = &mathKernels,
     .binary = &binaryKernels,
+    .convert = &convertKernels,
+    .logic = &logicKernels,
     .softmax = &softmaxKernels,
     .layerNorm = &layerNormKernels,
     .reduce = &reduceKernels,

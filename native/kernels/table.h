@@ -4,10 +4,12 @@
 #include "kernels/binary.h"
 #include "kernels/compare.h"
 #include "kernels/conv.h"
+#include "kernels/convert.h"
 #include "kernels/depthwise.h"
 #include "kernels/float16.h"
 #include "kernels/four-bit.h"
 #include "kernels/layer-norm.h"
+#include "kernels/logic.h"
 #include "kernels/math.h"
 #include "kernels/matmul-integer.h"
 #include "kernels/matmul.h"
@@ -31,6 +33,8 @@ struct KernelTable {
   const TransposeKernels* transpose;
   const MathKernels* math;
   const BinaryKernels* binary;
+  const ConvertKernels* convert;
+  const LogicKernels* logic;
   const SoftmaxKernels* softmax;
   const LayerNormKernels* layerNorm;
   const ReduceKernels* reduce;

@@ -6,6 +6,8 @@
 #include "engine/elementwise.h"
 #include "engine/pairs.h"
 #include "engine/run.h"
+#include "engine/unary.h"
+#include "engine/visit-type.h"
 
 namespace pare {
 namespace {
@@ -14,38 +16,39 @@ struct UnaryState : NodeState {
   UnaryParameters parameters;
 };
 
-// Attributes by the names of the two parameters; null where there is none.
 template <Unary function>
 Status runUnary(RunContext& c) {
   const TensorView& x = c.in(0);
-  return mapUnary(*c.execution, function, x.floats(), c.out(0).floats(), x.count(), c.state<UnaryState>().parameters);
+  return mapUnary(*c.execution, function, x.dtype, x.data, c.out(0).data, x.count(), c.state<UnaryState>().parameters);
 }
 
-Status prepareUnary(PrepareContext& c, const char* alpha, const char* beta) {
+// Attributes by the names of the two parameters; empty where there is none.
+struct ParameterNames {
+  std::string_view alpha = {}, beta = {};
+};
+constexpr ParameterNames none, alphaAlone{"alpha"}, alphaAndBeta{"alpha", "beta"}, ofSelu{"alpha", "gamma"},
+    ofShrink{"lambd", "bias"};
+
+template <Unary function, const ParameterNames& names>
+Status prepareUnary(PrepareContext& c) {
   auto& parameters = c.make<UnaryState>().parameters;
-  if (alpha) parameters.alpha = static_cast<float>(c.real(alpha));
-  if (beta) parameters.beta = static_cast<float>(c.real(beta));
-  return c.needType(types::f32);
+  if (!names.alpha.empty()) parameters.alpha = static_cast<float>(c.real(names.alpha));
+  if (!names.beta.empty()) parameters.beta = static_cast<float>(c.real(names.beta));
+  return c.needType(typesOf(function));
 }
-Status prepareNone(PrepareContext& c) { return prepareUnary(c, nullptr, nullptr); }
-Status prepareAlpha(PrepareContext& c) { return prepareUnary(c, "alpha", nullptr); }
-Status prepareAlphaBeta(PrepareContext& c) { return prepareUnary(c, "alpha", "beta"); }
-Status prepareSelu(PrepareContext& c) { return prepareUnary(c, "alpha", "gamma"); }
-Status prepareShrink(PrepareContext& c) { return prepareUnary(c, "lambd", "bias"); }
+
+Status prepareFloats(PrepareContext& c) { return c.needType(types::f32); }
 
 struct GeluState : UnaryState {
   Unary function = Unary::gelu;
 };
 Status prepareGelu(PrepareContext& c) {
-  if (c.text("approximate") == "tanh")
-    c.make<GeluState>().function = Unary::geluTanh;
-  else
-    c.make<GeluState>();
-  return c.needType(types::f32);
+  c.make<GeluState>().function = c.text("approximate") == "tanh" ? Unary::geluTanh : Unary::gelu;
+  return c.needType(typesOf(Unary::gelu));
 }
 Status runGelu(RunContext& c) {
   const TensorView& x = c.in(0);
-  return mapUnary(*c.execution, c.state<GeluState>().function, x.floats(), c.out(0).floats(), x.count());
+  return mapUnary(*c.execution, c.state<GeluState>().function, x.dtype, x.data, c.out(0).data, x.count());
 }
 
 // The same of x + bias, which broadcasts to it: piece by piece, so that the sum is still in the cache.
@@ -97,26 +100,25 @@ Status clipAs(RunContext& c) {
 }
 
 Status runClip(RunContext& c) {
-  switch (c.in(0).dtype) {
-    case DataType::float32:
-      return clipAs<float>(c);
-    case DataType::float64:
-      return clipAs<double>(c);
-    case DataType::int8:
-      return clipAs<int8_t>(c);
-    case DataType::uint8:
-      return clipAs<uint8_t>(c);
-    case DataType::int32:
-      return clipAs<int32_t>(c);
-    case DataType::int64:
-      return clipAs<int64_t>(c);
-    default:
-      return clipAs<uint64_t>(c);
-  }
+  for (const size_t bound : {1, 2})
+    if (c.has(bound) && c.in(bound).count() != 1)
+      return Status::shape(c.reader().label() + ": " + c.reader().inputName(bound) + " is " +
+                           shapeText(c.in(bound).dims) + "; it must be one number");
+  if (c.in(0).dtype == DataType::float32) return clipAs<float>(c);
+  return visitOther(c.in(0).dtype, [&](auto zero) { return clipAs<decltype(zero)>(c); });
 }
 Status prepareClip(PrepareContext& c) {
   using namespace types;
-  return c.needType(f32 | f64 | i8 | u8 | i32 | i64 | u64);
+  return c.needType(f32 | f64 | integers);
+}
+
+Status runBitwiseNot(RunContext& c) {
+  const TensorView& x = c.in(0);
+  uint8_t* out = c.out(0).data;
+  c.execution->forEachChunk(x.byteLength(), elementwiseGrain, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; i++) out[i] = static_cast<uint8_t>(~x.data[i]);
+  });
+  return c.execution->outcome();
 }
 
 // Dropout outside of training, and Identity where its input's memory cannot be its own.
@@ -140,51 +142,52 @@ Status runDropout(RunContext& c) {
   return Status::success();
 }
 
-#define PARE_UNARY(name, function, prepare) \
-  { name, runUnary<Unary::function>, prepare }
+#define PARE_UNARY(name, function, names) \
+  { name, runUnary<Unary::function>, prepareUnary<Unary::function, names> }
 const OpRuns runs({
-    PARE_UNARY("Abs", abs, prepareNone),
-    PARE_UNARY("Acos", acos, prepareNone),
-    PARE_UNARY("Acosh", acosh, prepareNone),
-    PARE_UNARY("Asin", asin, prepareNone),
-    PARE_UNARY("Asinh", asinh, prepareNone),
-    PARE_UNARY("Atan", atan, prepareNone),
-    PARE_UNARY("Atanh", atanh, prepareNone),
-    PARE_UNARY("Ceil", ceil, prepareNone),
-    PARE_UNARY("Celu", celu, prepareAlpha),
-    PARE_UNARY("Cos", cos, prepareNone),
-    PARE_UNARY("Cosh", cosh, prepareNone),
-    PARE_UNARY("Elu", elu, prepareAlpha),
-    PARE_UNARY("Erf", erf, prepareNone),
-    PARE_UNARY("Exp", exp, prepareNone),
-    PARE_UNARY("Floor", floor, prepareNone),
-    PARE_UNARY("HardSigmoid", hardSigmoid, prepareAlphaBeta),
-    PARE_UNARY("HardSwish", hardSwish, prepareNone),
-    PARE_UNARY("LeakyRelu", leakyRelu, prepareAlpha),
-    PARE_UNARY("Log", log, prepareNone),
-    PARE_UNARY("Mish", mish, prepareNone),
-    PARE_UNARY("Neg", neg, prepareNone),
-    PARE_UNARY("Reciprocal", reciprocal, prepareNone),
-    PARE_UNARY("Relu", relu, prepareNone),
-    PARE_UNARY("Round", round, prepareNone),
-    PARE_UNARY("Selu", selu, prepareSelu),
-    PARE_UNARY("Shrink", shrink, prepareShrink),
-    PARE_UNARY("Sigmoid", sigmoid, prepareNone),
-    PARE_UNARY("Sign", sign, prepareNone),
-    PARE_UNARY("Sin", sin, prepareNone),
-    PARE_UNARY("Sinh", sinh, prepareNone),
-    PARE_UNARY("Softplus", softplus, prepareNone),
-    PARE_UNARY("Softsign", softsign, prepareNone),
-    PARE_UNARY("Sqrt", sqrt, prepareNone),
-    PARE_UNARY("Tan", tan, prepareNone),
-    PARE_UNARY("Tanh", tanh, prepareNone),
-    PARE_UNARY("ThresholdedRelu", thresholdedRelu, prepareAlpha),
+    PARE_UNARY("Abs", abs, none),
+    PARE_UNARY("Acos", acos, none),
+    PARE_UNARY("Acosh", acosh, none),
+    PARE_UNARY("Asin", asin, none),
+    PARE_UNARY("Asinh", asinh, none),
+    PARE_UNARY("Atan", atan, none),
+    PARE_UNARY("Atanh", atanh, none),
+    PARE_UNARY("Ceil", ceil, none),
+    PARE_UNARY("Celu", celu, alphaAlone),
+    PARE_UNARY("Cos", cos, none),
+    PARE_UNARY("Cosh", cosh, none),
+    PARE_UNARY("Elu", elu, alphaAlone),
+    PARE_UNARY("Erf", erf, none),
+    PARE_UNARY("Exp", exp, none),
+    PARE_UNARY("Floor", floor, none),
+    PARE_UNARY("HardSigmoid", hardSigmoid, alphaAndBeta),
+    PARE_UNARY("HardSwish", hardSwish, none),
+    PARE_UNARY("LeakyRelu", leakyRelu, alphaAlone),
+    PARE_UNARY("Log", log, none),
+    PARE_UNARY("Mish", mish, none),
+    PARE_UNARY("Neg", neg, none),
+    PARE_UNARY("Reciprocal", reciprocal, none),
+    PARE_UNARY("Relu", relu, none),
+    PARE_UNARY("Round", round, none),
+    PARE_UNARY("Selu", selu, ofSelu),
+    PARE_UNARY("Shrink", shrink, ofShrink),
+    PARE_UNARY("Sigmoid", sigmoid, none),
+    PARE_UNARY("Sign", sign, none),
+    PARE_UNARY("Sin", sin, none),
+    PARE_UNARY("Sinh", sinh, none),
+    PARE_UNARY("Softplus", softplus, none),
+    PARE_UNARY("Softsign", softsign, none),
+    PARE_UNARY("Sqrt", sqrt, none),
+    PARE_UNARY("Tan", tan, none),
+    PARE_UNARY("Tanh", tanh, none),
+    PARE_UNARY("ThresholdedRelu", thresholdedRelu, alphaAlone),
     {"Gelu", runGelu, prepareGelu},
     {"Gelu", runGelu, prepareGelu, row::microsoft},
-    {"QuickGelu", runUnary<Unary::quickGelu>, prepareAlpha, row::microsoft},
-    {"Swish", runUnary<Unary::quickGelu>, prepareAlpha},
-    {"FastGelu", runBiasGelu<Unary::geluTanh>, prepareNone, row::microsoft},
-    {"BiasGelu", runBiasGelu<Unary::gelu>, prepareNone, row::microsoft},
+    {"QuickGelu", runUnary<Unary::quickGelu>, prepareUnary<Unary::quickGelu, alphaAlone>, row::microsoft},
+    PARE_UNARY("Swish", quickGelu, alphaAlone),
+    {"FastGelu", runBiasGelu<Unary::geluTanh>, prepareFloats, row::microsoft},
+    {"BiasGelu", runBiasGelu<Unary::gelu>, prepareFloats, row::microsoft},
+    {"BitwiseNot", runBitwiseNot},
     {"Clip", runClip, prepareClip},
     {"Identity", runDropout},
     {"Dropout", runDropout, prepareDropout},
