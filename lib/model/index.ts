@@ -9,3 +9,4 @@ export type { InferOptions, InferredType, Shapes } from "./shapes.js";
 export { allocateBytes } from "./storage.js";
 export type { Dim, Value } from "./value.js";
 export { Weight } from "./weight.js";
+export { Build, type Attributes } from "./build.js";

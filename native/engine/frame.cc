@@ -87,8 +87,12 @@ Status Frame::run(const Execution& execution, std::span<const TensorView* const>
     if (Status status = placeResult(value, results[copy.output], data); !status.ok()) return status;
     if (value.byteLength() > 0) std::memcpy(data, value.data, value.byteLength());
   }
-  for (const PlanOptions::Update& update : plan_.options_.updates)
-    std::memcpy(view(update.variable).data, view(update.output).data, view(update.output).byteLength());
+  for (const PlanOptions::Update& update : plan_.options_.updates) {
+    const TensorView &from = view(update.output), &to = view(update.variable);
+    if (from.dtype != to.dtype || from.dims != to.dims)
+      return Status::shape("an update has other dimensions than its variable");
+    if (from.data != to.data && from.byteLength() > 0) std::memcpy(to.data, from.data, from.byteLength());
+  }
   for (auto& blob : own_) blob.reset();
   return execution.outcome();
 }

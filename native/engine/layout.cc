@@ -68,11 +68,12 @@ std::unique_ptr<uint8_t[]> writeElements(const TensorType& type) {
 
 class Maker {
  public:
-  Maker(const Graph& graph, std::span<const uint8_t* const> given, size_t memoryLimit, Layout& layout)
+  Maker(const Graph& graph, std::span<const uint8_t* const> given, const PlanOptions& options, Layout& layout)
       : block_(graph.blocks[0]),
         graph_(graph),
         given_(given),
-        memoryLimit_(memoryLimit),
+        updates_(options.updates),
+        memoryLimit_(options.memoryLimit),
         layout_(layout),
         root_(graph_.values.size()),
         firstUse_(graph_.values.size(), never),
@@ -86,6 +87,7 @@ class Maker {
     chooseSteps();
     findUses();
     share();
+    shareUpdates();
     placeOutputs();
     return placeRest();
   }
@@ -121,6 +123,7 @@ class Maker {
     std::vector<bool> needed(graph_.values.size(), false);
     for (const ValueId id : block_.outputs)
       if (id >= 0) needed[static_cast<size_t>(id)] = true;
+    for (const auto& [output, variable] : updates_) needed[static_cast<size_t>(output)] = true;
     for (size_t at = block_.nodes.size(); at-- > 0;) {
       const Node& node = block_.nodes[at];
       bool computes = false, isKnown = true;
@@ -161,6 +164,7 @@ class Maker {
     }
     for (const ValueId id : block_.outputs)
       if (id >= 0) lastUse(id) = never;
+    for (const auto& [output, variable] : updates_) lastUse(output) = never;
   }
 
   // Views become their input; what may write over an input that dies there does.
@@ -177,7 +181,7 @@ class Maker {
           const ValueId in = node.inputs[0];
           isView = place(in).kind != Place::Kind::dynamic && bytesOf(type(in)) == bytesOf(type(out));
           if (isView) join(out, in);
-        } else if (traits & trait::inPlace) {
+        } else if ((traits & trait::inPlace) && !isUpdate(out)) {
           shareInPlace(node, out, time);
         }
       }
@@ -186,6 +190,10 @@ class Maker {
       timeOf_.push_back(time);
     }
     layout_.steps = std::move(kept);
+  }
+
+  bool isUpdate(ValueId id) const {
+    return std::any_of(updates_.begin(), updates_.end(), [&](const auto& update) { return update.output == id; });
   }
 
   void join(ValueId value, ValueId with) {
@@ -205,6 +213,24 @@ class Maker {
       if (type(in).dims != type(out).dims || bytesOf(type(in)) != bytesOf(type(out))) continue;
       join(out, in);
       return;
+    }
+  }
+
+  // An update is computed over its variable where nobody reads that afterwards, and each element of the one depends on
+  // the same element of the other.
+  void shareUpdates() {
+    for (const auto& [output, variable] : updates_) {
+      if (place(output).kind != Place::Kind::arena || rootOf(output) != output) continue;
+      const size_t time = firstUse_[static_cast<size_t>(output)];
+      const auto at = std::lower_bound(timeOf_.begin(), timeOf_.end(), time);
+      if (at == timeOf_.end() || *at != time || lastUse(variable) > time) continue;
+      const Node& node = block_.nodes[layout_.steps[static_cast<size_t>(at - timeOf_.begin())].node];
+      constexpr unsigned wanted = trait::elementwise | trait::inPlace;
+      if ((node.def->traits & wanted) != wanted || type(variable).dims != type(output).dims ||
+          type(variable).dtype != type(output).dtype ||
+          std::count(node.inputs.begin(), node.inputs.end(), variable) != 1)
+        continue;
+      place(output) = place(variable);
     }
   }
 
@@ -280,6 +306,7 @@ class Maker {
   const Block& block_;
   const Graph& graph_;
   std::span<const uint8_t* const> given_;  // bytes of weights and variables, by value
+  std::span<const PlanOptions::Update> updates_;
   size_t memoryLimit_;
   Layout& layout_;
   std::vector<ValueId> root_;  // whose memory a value shares
@@ -308,9 +335,9 @@ Status Layout::create(const Plan& plan, std::span<const TensorView* const> feeds
   std::vector<const uint8_t*> given;
   for (size_t id = 0; id < plan.constants_.size(); id++) {
     const Tensor* constant = plan.constants_[id];
-    given.push_back(plan.variables_[id] ? plan.variables_[id]->data() : constant ? constant->bytes.data() : nullptr);
+    given.push_back(plan.variables_[id] ? plan.variables_[id] : constant ? constant->bytes.data() : nullptr);
   }
-  if (Status status = Maker(plan.graph(), given, plan.options_.memoryLimit, *made).run(); !status.ok()) return status;
+  if (Status status = Maker(plan.graph(), given, plan.options_, *made).run(); !status.ok()) return status;
   layout = std::move(made);
   return Status::success();
 }

@@ -62,11 +62,9 @@ Status Plan::prepare() {
                                     [&](const Block::Initializer& one) { return one.value == id; });
     if (found == block.initializers.end()) return Status::option("a variable must be an initializer of the main graph");
     Tensor& tensor = graph_->tensors[found->tensor];
-    auto blob = Blob::allocate(tensor.bytes.size());
-    if (!blob) return Status::memory("no memory for a variable");
-    std::copy(tensor.bytes.begin(), tensor.bytes.end(), blob->data());
+    if (!tensor.hasBytes) return Status::option("a variable must have bytes");
+    variables_[static_cast<size_t>(id)] = const_cast<uint8_t*>(tensor.bytes.data());
     tensor.hasBytes = false;  // inference must not look at what changes
-    variables_[static_cast<size_t>(id)] = std::move(blob);
   }
   for (size_t at = 0; at < graph_->blocks.size(); at++)
     for (const Block::Initializer& one : graph_->blocks[at].initializers) {
@@ -79,6 +77,8 @@ Status Plan::prepare() {
   SymbolTable symbols;
   const InferenceOptions inference{.strict = true, .believesDeclared = false};
   if (Status status = inferShapes(*graph_, symbols, inference, types_); !status.ok()) return status;
+  for (const auto& [output, variable] : options_.updates)
+    if (!variables_[static_cast<size_t>(variable)]) return Status::option("an update's target must be a variable");
   // An initializer that is an input too may be another in the next run.
   std::vector<const Tensor*> lasting = constants_;
   for (const ValueId id : main().inputs)

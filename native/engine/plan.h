@@ -14,9 +14,10 @@ struct Layout;
 class Frame;
 
 struct PlanOptions {
-  // Weights that runs update: each has storage of its own in the plan, and is never taken for a constant.
+  // Weights that runs update, in the very bytes that the graph's tensors view: whoever makes the plan may read them
+  // between runs, and give them to other plans. They are never taken for constants.
   struct Update {
-    ValueId output, variable;  // after a run the variable becomes what the output holds
+    ValueId output, variable;  // after a run the variable is what the output holds
   };
   std::vector<ValueId> variables;
   std::vector<Update> updates;
@@ -69,7 +70,7 @@ class Plan {
   PlanOptions options_;
   std::vector<TensorType> types_;                                // before anything is fed
   std::vector<const Tensor*> constants_;                         // of each value; null where there is none
-  std::vector<std::unique_ptr<Blob>> variables_;                 // of each value; null where it is none
+  std::vector<uint8_t*> variables_;                              // of each value; null where it is none
   std::vector<std::vector<std::unique_ptr<NodeState>>> states_;  // of each block's nodes
   std::mutex mutex_;
   std::list<std::shared_ptr<const Layout>> layouts_;  // the latest first

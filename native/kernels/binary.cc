@@ -34,6 +34,12 @@ PARE_INLINE Floats combine(Floats a, Floats b) {
       return eachPair(a, b, [](float x, float y) { return __builtin_powf(x, y); });
     case Binary::prelu:
       return a < 0.0f ? a * b : a;
+    case Binary::reluGrad:
+      return b > 0.0f ? a : Floats{};
+    case Binary::sigmoidGrad:
+      return a * b * (1.0f - b);
+    case Binary::tanhGrad:
+      return a * (1.0f - b * b);
   }
   return a;
 }

@@ -22,8 +22,12 @@ enum class Binary : uint8_t {
   mod,  // the sign is a's
   pow,
   prelu,  // a, or a·b where a is negative
+  // Gradients: a is that of the result, b the result.
+  reluGrad,     // a where b > 0, else 0
+  sigmoidGrad,  // a·b·(1 − b)
+  tanhGrad,     // a·(1 − b²)
 };
-constexpr size_t binaryCount = static_cast<size_t>(Binary::prelu) + 1;
+constexpr size_t binaryCount = static_cast<size_t>(Binary::tanhGrad) + 1;
 
 struct BinaryKernels {
   using Function = void (*)(const UnalignedFloat* a, const UnalignedFloat* b, UnalignedFloat* out, size_t count);

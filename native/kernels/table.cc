@@ -26,6 +26,7 @@ extern const RandomKernels randomKernels;
 extern const ConvKernels convKernels;
 extern const DepthwiseKernels depthwiseKernels;
 extern const PoolKernels poolKernels;
+extern const UpdateKernels updateKernels;
 
 extern const KernelTable kernelTable;
 const KernelTable kernelTable{
@@ -50,6 +51,7 @@ const KernelTable kernelTable{
     .conv = &convKernels,
     .depthwise = &depthwiseKernels,
     .pool = &poolKernels,
+    .update = &updateKernels,
 };
 
 }  // namespace pare::PARE_LEVEL

@@ -21,6 +21,7 @@
 #include "kernels/requantize.h"
 #include "kernels/softmax.h"
 #include "kernels/transpose.h"
+#include "kernels/update.h"
 
 namespace pare {
 
@@ -46,6 +47,7 @@ struct KernelTable {
   const ConvKernels* conv;
   const DepthwiseKernels* depthwise;
   const PoolKernels* pool;
+  const UpdateKernels* update;
 };
 
 }  // namespace pare

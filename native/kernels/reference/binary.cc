@@ -29,6 +29,12 @@ float combine(Binary function, float a, float b) {
       return static_cast<float>(std::pow(double{a}, double{b}));
     case Binary::prelu:
       return a < 0 ? a * b : a;
+    case Binary::reluGrad:
+      return b > 0 ? a : 0.0f;
+    case Binary::sigmoidGrad:
+      return a * b * (1 - b);
+    case Binary::tanhGrad:
+      return a * (1 - b * b);
   }
   return 0;
 }
