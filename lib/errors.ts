@@ -9,6 +9,7 @@ export type ErrorCode =
   | "PARE_UNSUPPORTED"
   | "PARE_MEMORY"
   | "PARE_ABORTED"
+  | "PARE_NAN"
   | "PARE_ADDON";
 
 /** An Error with a `code`; native code throws plain Errors with the same codes. */

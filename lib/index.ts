@@ -21,6 +21,10 @@ export * from "./run/index.js";
 // pare's own stands for onnxruntime-common's.
 export { InferenceSession } from "./run/index.js";
 export * from "./data/index.js";
+export * from "./train/index.js";
+export * from "./model/layers.js";
 export * from "./quantize/index.js";
 export * from "./prune/index.js";
+export * from "./distill/index.js";
+export * from "./transfer/index.js";
 export type { NameFilter } from "./rewrite/names.js";

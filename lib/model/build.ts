@@ -42,7 +42,9 @@ export class Build {
     const names = wanted.map((isWanted) => (isWanted ? this.name(opType) : ""));
     const read = inputs.map((one) => one ?? "");
     while (read.length > 0 && read.at(-1) === "") read.pop();
-    const given = Object.entries(attributes).filter((entry): entry is [string, AttributeValue] => entry[1] !== undefined);
+    const given = Object.entries(attributes).filter(
+      (entry): entry is [string, AttributeValue] => entry[1] !== undefined,
+    );
     this.graph.addNode({
       opType,
       domain,

@@ -11,8 +11,8 @@ export interface LayerContext {
   /** Dimensions of the value without the batch. */
   readonly dims: readonly number[];
   /** Uniform numbers in [−bound, bound), the next of this model's seed. */
-  uniform(dims: readonly number[], bound: number): Weight;
-  normal(dims: readonly number[], deviation: number): Weight;
+  readonly uniform: (dims: readonly number[], bound: number) => Weight;
+  readonly normal: (dims: readonly number[], deviation: number) => Weight;
 }
 
 /** Adds its nodes behind `value`; returns its result and the result's dimensions without the batch. */
@@ -144,7 +144,11 @@ export function conv(
       const [inputs, ...image] = requireImage(dims);
       positive(channels, "channels");
       const size = pair(kernel, "kernel");
-      const [strides, pads, dilations] = [pair(stride, "stride"), pair(padding, "padding", 0), pair(dilation, "dilation")];
+      const [strides, pads, dilations] = [
+        pair(stride, "stride"),
+        pair(padding, "padding", 0),
+        pair(dilation, "dilation"),
+      ];
       if (inputs % positive(groups, "groups") !== 0 || channels % groups !== 0)
         throw new PareError("PARE_SHAPE", `${groups} groups do not divide ${inputs} and ${channels} channels.`);
       const shape = [channels, inputs / groups, ...size];
@@ -161,7 +165,10 @@ export function conv(
 }
 
 /** A convolution of each channel by itself. */
-export function depthwiseConv(kernel: number | readonly [number, number], options: Omit<ConvOptions, "groups"> = {}): Layer {
+export function depthwiseConv(
+  kernel: number | readonly [number, number],
+  options: Omit<ConvOptions, "groups"> = {},
+): Layer {
   return {
     kind: "depthwiseConv",
     add: (context, value) => {
@@ -232,7 +239,10 @@ export function gelu(): Layer {
   };
 }
 export function softmax(): Layer {
-  return { kind: "softmax", add: ({ build, dims }, value) => ({ value: build.op("Softmax", value, { axis: -1 }), dims }) };
+  return {
+    kind: "softmax",
+    add: ({ build, dims }, value) => ({ value: build.op("Softmax", value, { axis: -1 }), dims }),
+  };
 }
 
 /** Normalizes each channel (the first dimension after the batch) over the batch; PyTorch's momentum of 0.1. */
@@ -333,12 +343,18 @@ export function attention(heads: number): Layer {
 
 function requireImage(dims: readonly number[]): [number, number, number] {
   if (dims.length === 3) return dims as unknown as [number, number, number];
-  throw new PareError("PARE_SHAPE", `it takes [channels, height, width]; what comes before gives [${dims.join(", ")}].`);
+  throw new PareError(
+    "PARE_SHAPE",
+    `it takes [channels, height, width]; what comes before gives [${dims.join(", ")}].`,
+  );
 }
 
 function placesOf(length: number, kernel: number, stride: number, padding: number, dilation: number): number {
   const window = (kernel - 1) * dilation + 1;
   if (length + 2 * padding < window)
-    throw new PareError("PARE_SHAPE", `a window of ${window} does not fit into ${length} with a padding of ${padding}.`);
+    throw new PareError(
+      "PARE_SHAPE",
+      `a window of ${window} does not fit into ${length} with a padding of ${padding}.`,
+    );
   return Math.floor((length + 2 * padding - window) / stride) + 1;
 }

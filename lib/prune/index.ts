@@ -5,10 +5,12 @@ import { offLoop } from "../kernels/kernel.js";
 import { allocateBytes, Weight, type Model } from "../model/index.js";
 import { formatCount } from "../report/format.js";
 import { Report } from "../report/index.js";
+import { pruneGradually, type GradualOptions, type PruningStep } from "./gradual.js";
 import { countToPrune, resolveOptions, type PruneOptions, type Resolved, type Structure } from "./options.js";
 import { findTargets, type Target } from "./targets.js";
 
 export { importances, type Importance, type ImportanceName, type Scored } from "./importance.js";
+export type { GradualOptions, PruningStep, RetrainOptions } from "./gradual.js";
 export type { PruneOptions, Structure } from "./options.js";
 export { prunableOps } from "./targets.js";
 
@@ -28,8 +30,19 @@ interface Work {
  * Prunes a model's weights in one shot and returns a new model with a `report` of every tensor. Biases, normalization
  * parameters, embeddings (unless opTypes includes Gather), integers and initializers that an input overrides stay as they
  * are. A weight that several nodes share is pruned once. Throws PARE_OPTION for options that do not fit.
+ *
+ * With `retrain` it goes step by step (see GradualOptions): each time the least important weights go, the others are trained
+ * on with the zeros held, and what that came to on held-back data is in the result's `steps` and its report.
  */
-export async function prune(model: Model, options: PruneOptions): Promise<Pruned> {
+export function prune(model: Model, options: PruneOptions & GradualOptions): Promise<Pruned & { steps: PruningStep[] }>;
+export function prune(model: Model, options: PruneOptions): Promise<Pruned>;
+export async function prune(model: Model, options: PruneOptions & Partial<GradualOptions>): Promise<Pruned> {
+  const { retrain, ...rest } = options;
+  if (retrain) return pruneGradually(model, pruneOnce, { ...rest, retrain });
+  return pruneOnce(model, rest);
+}
+
+async function pruneOnce(model: Model, options: PruneOptions): Promise<Pruned> {
   const resolved = resolveOptions(options);
   resolved.signal?.throwIfAborted();
   const report = new Report(titleOf(resolved));

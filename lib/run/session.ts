@@ -17,6 +17,14 @@ export interface CompileOptions {
   memoryLimit?: number;
 }
 
+/** What training compiles with beside the options. */
+export interface Variables {
+  /** Initializers that runs change in their own bytes, which other sessions may share. */
+  variables: readonly string[];
+  /** Values that become those of variables after a run: [value, variable]. */
+  updates?: readonly (readonly [string, string])[];
+}
+
 export interface RunOptions extends Common.RunOptions {
   /** Aborts the run soon, between two of its pieces; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
@@ -36,11 +44,16 @@ export class InferenceSession implements Common {
   readonly #inputs: ReadonlySet<string>;
 
   /** @internal Sessions come from `compile` and `InferenceSession.create`. */
-  constructor(model: Model, { threads, memoryLimit }: CompileOptions = {}) {
-    const { words, strings, bytes } = describe(model, "all");
+  constructor(model: Model, { threads, memoryLimit }: CompileOptions = {}, changing?: Variables) {
+    const { words, strings, bytes, scopes } = describe(model, "all");
+    const numberOf = (name: string): number => scopes.get(model.graph)!.get(name)!;
     this.#plan = binding.createPlan(words, strings, bytes, {
       ...(threads === undefined ? {} : { threads }),
       ...(memoryLimit === undefined ? {} : { memoryLimit }),
+      ...(changing && {
+        variables: Int32Array.from(changing.variables, numberOf),
+        updates: Int32Array.from((changing.updates ?? []).flat(), numberOf),
+      }),
     });
     this.#threads = threads;
     const { inputs, outputs } = model.graph;

@@ -34,7 +34,9 @@ const identity = unary((dy) => dy);
 export const elementwise: Record<string, Rule> = {
   Identity: identity,
   Dropout: identity,
-  Cast: unary((dy, x, _y, b) => b.op("Cast", dy, { to: b.dtype(x) === "float16" ? 10 : b.dtype(x) === "float64" ? 11 : 1 })),
+  Cast: unary((dy, x, _y, b) =>
+    b.op("Cast", dy, { to: b.dtype(x) === "float16" ? 10 : b.dtype(x) === "float64" ? 11 : 1 }),
+  ),
   Neg: unary((dy, _x, _y, b) => b.op("Neg", dy)),
   Exp: unary((dy, _x, y, b) => b.op("Mul", dy, y)),
   Log: unary((dy, x, _y, b) => b.op("Div", dy, x)),
@@ -82,18 +84,15 @@ export const elementwise: Record<string, Rule> = {
   Clip: clip,
 
   Add: broadcast((_node, [dy]) => [dy, dy]),
-  Sub: broadcast((node, [dy], b) => [dy, b.needs(node, 1) ? b.op("Neg", dy!) : undefined]),
+  Sub: broadcast((node, [dy], b) => [dy, b.needs(node, 1) ? b.op("Neg", dy) : undefined]),
   Mul: broadcast((node, [dy], b) => {
     const [x, y] = [node.inputs[0]!, node.inputs[1]!];
-    return [
-      b.needs(node, 0) ? b.op("Mul", dy!, y) : undefined,
-      b.needs(node, 1) ? b.op("Mul", dy!, x) : undefined,
-    ];
+    return [b.needs(node, 0) ? b.op("Mul", dy, y) : undefined, b.needs(node, 1) ? b.op("Mul", dy, x) : undefined];
   }),
   // d(x/y) = dy/y, −dy·(x/y)/y
   Div: broadcast((node, [dy], b) => {
     const [divisor, quotient] = [node.inputs[1]!, node.outputs[0]!];
-    const first = b.op("Div", dy!, divisor);
+    const first = b.op("Div", dy, divisor);
     return [first, b.needs(node, 1) ? b.op("Neg", b.op("Mul", first, quotient)) : undefined];
   }),
   // d(xᵉ) = e·xᵉ⁻¹, xᵉ·ln x, which is 0 for x = 0 as in PyTorch
@@ -102,14 +101,14 @@ export const elementwise: Record<string, Rule> = {
     const exponent = b.dtype(e) === "float32" ? e : b.op("Cast", e, { to: 1 });
     const base = (): string => {
       const known = b.graph.weight(e);
-      if (known?.elementCount === 1 && known.toFloats()[0] === 2) return b.op("Mul", b.op("Mul", dy!, x), b.number(2));
+      if (known?.elementCount === 1 && known.toFloats()[0] === 2) return b.op("Mul", b.op("Mul", dy, x), b.number(2));
       const power = b.op("Pow", x, b.op("Sub", exponent, b.number(1)));
-      return b.op("Mul", dy!, b.op("Mul", exponent, power));
+      return b.op("Mul", dy, b.op("Mul", exponent, power));
     };
     const power = (): string => {
       const isPositive = b.op("Greater", x, b.number(0));
       const logarithm = b.op("Log", b.op("Where", isPositive, x, b.number(1)));
-      return b.op("Mul", dy!, b.op("Mul", node.outputs[0]!, logarithm));
+      return b.op("Mul", dy, b.op("Mul", node.outputs[0], logarithm));
     };
     return [b.needs(node, 0) ? base() : undefined, b.needs(node, 1) ? power() : undefined];
   }),
@@ -122,15 +121,15 @@ export const elementwise: Record<string, Rule> = {
     return [
       undefined,
       b.needs(node, 1) ? where(b, condition, dy!) : undefined,
-      b.needs(node, 2) ? b.op("Where", condition, b.number(0), dy!) : undefined,
+      b.needs(node, 2) ? b.op("Where", condition, b.number(0), dy) : undefined,
     ];
   }),
   PRelu: broadcast((node, [dy], b) => {
     const [x, slope] = [node.inputs[0]!, node.inputs[1]!];
     const isPositive = b.op("Greater", x, b.number(0));
     return [
-      b.needs(node, 0) ? b.op("Where", isPositive, dy!, b.op("Mul", dy!, slope)) : undefined,
-      b.needs(node, 1) ? b.op("Where", isPositive, b.number(0), b.op("Mul", dy!, x)) : undefined,
+      b.needs(node, 0) ? b.op("Where", isPositive, dy, b.op("Mul", dy, slope)) : undefined,
+      b.needs(node, 1) ? b.op("Where", isPositive, b.number(0), b.op("Mul", dy, x)) : undefined,
     ];
   }),
   Expand: broadcast((_node, [dy]) => [dy]),

@@ -41,8 +41,7 @@ export class GradientBuild extends Build {
   /** Dimensions of a forward value. @throws PareError PARE_UNSUPPORTED where not even their number is known. */
   dims(name: string): readonly Dim[] {
     const dims = this.#shapes.get(name)?.dims;
-    if (!dims)
-      throw new PareError("PARE_UNSUPPORTED", `the rank of "${name}" is not known, which its gradient needs.`);
+    if (!dims) throw new PareError("PARE_UNSUPPORTED", `the rank of "${name}" is not known, which its gradient needs.`);
     return dims;
   }
 

@@ -51,7 +51,7 @@ export function addGradients(graph: Graph, loss: string, wrt: readonly string[])
   const active = activeValues(forward, new Set(wrt), loss);
   const build = new GradientBuild(graph, shapes, active);
   const collected = new Map<string, string[]>([[loss, [build.number(1)]]]);
-  if (dims.length > 0) collected.set(loss, [build.op("Reshape", build.number(1), build.integers(dims as number[]))]);
+  if (dims.length > 0) collected.set(loss, [build.op("Reshape", build.number(1), build.integers(dims))]);
   /** The sum of what has come together. */
   const total = (name: string): string | undefined => {
     const parts = collected.get(name);
@@ -111,6 +111,7 @@ function activeValues(nodes: readonly Node[], wrt: ReadonlySet<string>, loss: st
     if (node.inputs.some((name) => after.has(name))) for (const name of node.outputs) if (name !== "") after.add(name);
   const before = new Set([loss]);
   for (const node of [...nodes].reverse())
-    if (node.outputs.some((name) => before.has(name))) for (const name of node.inputs) if (name !== "") before.add(name);
+    if (node.outputs.some((name) => before.has(name)))
+      for (const name of node.inputs) if (name !== "") before.add(name);
   return new Set([...after].filter((name) => before.has(name)));
 }

@@ -20,8 +20,8 @@ const matmul = rule((node, [dy], b) => {
     ];
   }
   return [
-    b.needs(node, 0) ? b.op("MatMul", dy!, b.turn(right, rankB)) : undefined,
-    b.needs(node, 1) ? b.op("MatMul", b.turn(a, rankA), dy!) : undefined,
+    b.needs(node, 0) ? b.op("MatMul", dy, b.turn(right, rankB)) : undefined,
+    b.needs(node, 1) ? b.op("MatMul", b.turn(a, rankA), dy) : undefined,
   ];
 }, "batches");
 
@@ -69,7 +69,7 @@ const gemm = rule((node, [dy], b) => {
     transA ? product(right, dy!, transB !== 0, true) : product(dy!, right, false, transB === 0);
   const other = (): string => (transB ? product(dy!, a, true, transA !== 0) : product(a, dy!, transA === 0, false));
   const shift = (): string => {
-    const scaled = beta === 1 ? dy! : b.op("Mul", dy!, b.number(beta));
+    const scaled = beta === 1 ? dy! : b.op("Mul", dy, b.number(beta));
     return b.unbroadcast(scaled, b.dims(node.outputs[0]!), node.inputs[2]!);
   };
   return [
@@ -98,7 +98,11 @@ const conv = rule((node, [dy], b) => {
     : [undefined, undefined];
   const rank = b.dims(x).length;
   const axes = Array.from({ length: rank }, (_, axis) => axis).filter((axis) => axis !== 1);
-  return [dx === "" ? undefined : dx, dw === "" ? undefined : dw, b.needs(node, 2) ? b.sum(dy!, axes, false) : undefined];
+  return [
+    dx === "" ? undefined : dx,
+    dw === "" ? undefined : dw,
+    b.needs(node, 2) ? b.sum(dy!, axes, false) : undefined,
+  ];
 });
 
 const layerNorm = rule((node, [dy], b) => {
@@ -120,10 +124,10 @@ const batchNorm = rule((node, [dy], b) => {
   const axes = Array.from({ length: rank }, (_, axis) => axis).filter((axis) => axis !== 1);
   const dScale = (): string => {
     const normal = b.op("Div", b.op("Sub", x, perChannel(mean, rank, b)), perChannel(deviation, rank, b));
-    return b.sum(b.op("Mul", dy!, normal), axes, false);
+    return b.sum(b.op("Mul", dy, normal), axes, false);
   };
   return [
-    b.needs(node, 0) ? b.op("Mul", dy!, perChannel(b.op("Div", scale, deviation), rank, b)) : undefined,
+    b.needs(node, 0) ? b.op("Mul", dy, perChannel(b.op("Div", scale, deviation), rank, b)) : undefined,
     b.needs(node, 1) ? dScale() : undefined,
     b.needs(node, 2) ? b.sum(dy!, axes, false) : undefined,
   ];
@@ -132,11 +136,7 @@ const batchNorm = rule((node, [dy], b) => {
 const batchNormTraining = rule((node, [dy], b) => {
   const [x, scale] = [node.inputs[0]!, node.inputs[1]!];
   const saved = [node.outputs[1]!, node.outputs[2]!];
-  const [dx, dScale, dBias] = b.node(
-    "pare.BatchNormGrad",
-    [dy!, x, scale, ...saved],
-    [b.needs(node, 0), true, true],
-  );
+  const [dx, dScale, dBias] = b.node("pare.BatchNormGrad", [dy!, x, scale, ...saved], [b.needs(node, 0), true, true]);
   return [dx === "" ? undefined : dx, dScale, dBias];
 });
 

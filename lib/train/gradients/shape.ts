@@ -10,7 +10,10 @@ function sizesAlong(node: Node, names: readonly string[], axis: number, b: Gradi
   return names.map((name) => {
     const size = b.dims(name)[axis];
     if (typeof size === "number") return size;
-    throw new PareError("PARE_UNSUPPORTED", `${node.label}: its gradient needs to know the size of "${name}" along axis ${axis}.`);
+    throw new PareError(
+      "PARE_UNSUPPORTED",
+      `${node.label}: its gradient needs to know the size of "${name}" along axis ${axis}.`,
+    );
   });
 }
 
@@ -47,7 +50,8 @@ export const moving: Record<string, Rule> = {
   Unsqueeze: reshape,
   Transpose: unary((dy, x, _y, b, node) => {
     const rank = b.dims(x).length;
-    const perm = (node.attribute("perm") as readonly number[] | undefined) ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
+    const perm =
+      (node.attribute("perm") as readonly number[] | undefined) ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
     const back = new Array<number>(rank);
     perm.forEach((from, to) => (back[from] = to));
     return b.op("Transpose", dy, { perm: back });
@@ -62,7 +66,7 @@ export const moving: Record<string, Rule> = {
   Split: rule((node, gradients, b) => {
     const axis = b.axis(b.numberOf(node, "axis", 0), b.dims(node.inputs[0]!).length);
     // What nobody used has a gradient of zeros.
-    const parts = gradients.map((dy, i) => dy ?? b.op("Mul", node.outputs[i]!, b.number(0)));
+    const parts = gradients.map((dy, i) => dy ?? b.op("Mul", node.outputs[i], b.number(0)));
     return [parts.length === 1 ? parts[0] : b.op("Concat", ...parts, { axis })];
   }),
   Slice: rule((node, [dy], b) => [b.op("pare.SliceGrad", dy, node.inputs[0], ...node.inputs.slice(1))]),
@@ -82,23 +86,23 @@ export const moving: Record<string, Rule> = {
   }),
   ReduceSumSquare: rule((node, [dy], b) => {
     const twice = b.op("Mul", kept(node, dy!, b).dy, b.number(2));
-    return [b.op("Mul", twice, node.inputs[0]!)];
+    return [b.op("Mul", twice, node.inputs[0])];
   }),
-  ReduceL1: rule((node, [dy], b) => [b.op("Mul", kept(node, dy!, b).dy, b.op("Sign", node.inputs[0]!))]),
+  ReduceL1: rule((node, [dy], b) => [b.op("Mul", kept(node, dy!, b).dy, b.op("Sign", node.inputs[0]))]),
   // x / ‖x‖
   ReduceL2: rule((node, [dy], b) => {
     const ratio = b.op("Div", kept(node, dy!, b).dy, keptOutput(node, b));
-    return [b.op("Mul", ratio, node.inputs[0]!)];
+    return [b.op("Mul", ratio, node.inputs[0])];
   }),
   // softmax(x)
   ReduceLogSumExp: rule((node, [dy], b) => {
-    const share = b.op("Exp", b.op("Sub", node.inputs[0]!, keptOutput(node, b)));
+    const share = b.op("Exp", b.op("Sub", node.inputs[0], keptOutput(node, b)));
     return [b.op("Mul", kept(node, dy!, b).dy, share)];
   }),
   // Where the extreme is; several share it.
   ReduceMax: rule((node, [dy], b) => {
     const of = kept(node, dy!, b);
-    const hits = b.op("Cast", b.op("Equal", node.inputs[0]!, keptOutput(node, b)), { to: 1 });
+    const hits = b.op("Cast", b.op("Equal", node.inputs[0], keptOutput(node, b)), { to: 1 });
     const share = b.op("Div", of.dy, b.sum(hits, of.axes, true));
     return [b.op("Mul", hits, share)];
   }),

@@ -1,0 +1,211 @@
+/** The loop of a training, an epoch at a time: what training, retraining after pruning, distilling and fine-tuning share. */
+import type { Tensor } from "onnxruntime-common";
+import { PareError } from "../errors.js";
+import type { Batch } from "../data/index.js";
+import type { Model } from "../model/index.js";
+import type { LongCall } from "../progress.js";
+import type { NameFilter } from "../rewrite/names.js";
+import { Examples, permutation } from "./examples.js";
+import { lossOf, type Loss, type LossName } from "./losses.js";
+import { adam, type Optimizer } from "./optimizers.js";
+import type { Regularizer } from "./regularize.js";
+import { constant, type Schedule } from "./schedules.js";
+import { Trainer, type Measure } from "./trainer.js";
+
+export interface TrainOptions extends LongCall {
+  /** Default 10. */
+  epochs?: number;
+  /** Default 64. */
+  batchSize?: number;
+  /** Default: cross entropy. */
+  loss?: Loss | LossName;
+  /** Default: adam(). */
+  optimizer?: Optimizer;
+  /** Factors of the optimizer's lr by step; default: 1. */
+  schedule?: Schedule;
+  regularize?: readonly (Regularizer | readonly Regularizer[])[];
+  /** What is held back and never trained on: a share of the data (default 0.1), or examples of its own. */
+  validation?: number | Batch;
+  /** Of the split, the order, and dropout; the same seed gives the same bits. Default 0. */
+  seed?: number;
+  /** A new order each epoch; default true. */
+  shuffle?: boolean;
+  /** Stops when the validation loss has not improved for so many epochs; default: never. */
+  patience?: number;
+  /** The result has the weights of the epoch with the least validation loss, not the last ones; default true. */
+  best?: boolean;
+  /** The gradients' common length is cut to this. */
+  clipNorm?: number;
+  /** Which parameters are trained; default: all. */
+  parameters?: NameFilter;
+  /** Factors of the learning rate by parameter's name: discriminative rates. */
+  rateOf?: (name: string) => number;
+  /** The model's output that the loss is of; default: the first. */
+  output?: string;
+  /** Writes the trained weights into the given model; default false. */
+  inPlace?: boolean;
+}
+
+export interface Epoch {
+  /** From 1 on. */
+  epoch: number;
+  /** Done so far. */
+  steps: number;
+  /** Mean over the epoch's batches as they were trained on, penalties left out. */
+  trainLoss: number;
+  validationLoss: number;
+  /** validationLoss − trainLoss */
+  generalizationGap: number;
+  /** Share of held-back examples that are right, where targets are labels. */
+  accuracy?: number;
+  /** Whether this is the least validation loss so far. */
+  isBest: boolean;
+}
+
+/** What techniques add to a training. */
+export interface LoopExtras {
+  /** Parameters that have a mask. */
+  masked?: ReadonlySet<string>;
+  /** More feeds for a batch, for inputs that the loss has added. */
+  extend?: (feeds: Record<string, Tensor>) => Promise<Record<string, Tensor>>;
+  /** Epochs of the whole training, where they are not those of the options. */
+  epochs?: number;
+}
+
+export class Loop {
+  readonly epochs: number;
+  readonly trainer: Trainer;
+  readonly #options: TrainOptions;
+  readonly #batchSize: number;
+  readonly #seed: number;
+  readonly #optimizer: Optimizer;
+  readonly #schedule: Schedule;
+  readonly #training: Examples;
+  readonly #trainingOrder: Uint32Array;
+  readonly #heldBack: Examples;
+  readonly #heldBackOrder: Uint32Array;
+  #done = 0;
+  #least = Infinity;
+
+  constructor(model: Model, data: Batch, options: TrainOptions, extras: LoopExtras = {}) {
+    const { epochs, batchSize, seed, validation } = checked(options);
+    const loss = lossOf(options.loss ?? "crossEntropy");
+    this.epochs = extras.epochs ?? epochs;
+    this.#options = options;
+    this.#batchSize = batchSize;
+    this.#seed = seed;
+    this.#optimizer = options.optimizer ?? adam();
+    this.#schedule = options.schedule ?? constant();
+    this.trainer = new Trainer(model, {
+      loss,
+      optimizer: this.#optimizer,
+      seed,
+      regularize: (options.regularize ?? []).flatMap((one) => one),
+      ...pick(options, "parameters", "clipNorm", "rateOf", "output", "threads"),
+      ...pick(extras, "masked", "extend"),
+    });
+    const parts = split(model, data, validation, { trainer: this.trainer, loss, seed, options });
+    this.#training = parts.training;
+    this.#trainingOrder = parts.trainingOrder;
+    this.#heldBack = parts.heldBack;
+    this.#heldBackOrder = parts.heldBackOrder;
+  }
+
+  /** Trains one epoch, and measures. */
+  async epoch(): Promise<Epoch> {
+    const { signal, onProgress, shuffle = true } = this.#options;
+    const own = this.#trainingOrder;
+    const number = ++this.#done;
+    const order = shuffle ? permutation(own.length, this.#seed, 2 ** 20 + number) : undefined;
+    const total = Math.ceil(own.length / this.#batchSize) * this.epochs;
+    let sum = 0;
+    for (let start = 0; start < own.length; start += this.#batchSize) {
+      signal?.throwIfAborted();
+      const numbers = own.slice(start, start + this.#batchSize);
+      if (order) for (let i = 0; i < numbers.length; i++) numbers[i] = own[order[start + i]!]!;
+      const rate = this.#optimizer.lr * this.#schedule(this.trainer.steps, total);
+      sum += (await this.trainer.step(this.#training.take(numbers), rate)) * numbers.length;
+      onProgress?.({ done: this.trainer.steps, total, what: `epoch ${number} of ${this.epochs}` });
+    }
+    const { loss: validationLoss, accuracy } = await this.measure();
+    const trainLoss = sum / own.length;
+    const isBest = validationLoss < this.#least;
+    if (isBest) this.#least = validationLoss;
+    return {
+      epoch: number,
+      steps: this.trainer.steps,
+      trainLoss,
+      validationLoss,
+      generalizationGap: validationLoss - trainLoss,
+      ...(accuracy === undefined ? {} : { accuracy }),
+      isBest,
+    };
+  }
+
+  /** Loss and accuracy on what is held back, now. */
+  measure(): Promise<Measure> {
+    return this.trainer.measure(this.#heldBack, Math.max(this.#batchSize, 256), this.#heldBackOrder);
+  }
+}
+
+/** Training and held-back examples: of two sets of data, or of one that is split by lot. */
+function split(
+  model: Model,
+  data: Batch,
+  validation: number | Batch,
+  { trainer, loss, seed, options }: { trainer: Trainer; loss: Loss; seed: number; options: TrainOptions },
+): { training: Examples; trainingOrder: Uint32Array; heldBack: Examples; heldBackOrder: Uint32Array } {
+  const output = options.output ?? model.graph.outputs[0]!.name;
+  const dims = model.inferShapes().get(output)?.dims ?? [];
+  const sizes = dims.slice(1);
+  const target = {
+    name: trainer.target,
+    kind: loss.target,
+    ...(typeof dims[1] === "number" ? { classes: dims[1] } : {}),
+    ...(sizes.every((size) => typeof size === "number") ? { dims: sizes } : {}),
+  };
+  const training = new Examples(data, model, target);
+  const all = (count: number): Uint32Array => Uint32Array.from({ length: count }, (_, i) => i);
+  if (typeof validation !== "number") {
+    const heldBack = new Examples(validation, model, target);
+    return { training, trainingOrder: all(training.count), heldBack, heldBackOrder: all(heldBack.count) };
+  }
+  const held = Math.max(1, Math.round(training.count * validation));
+  if (held >= training.count)
+    throw new PareError(
+      "PARE_OPTION",
+      `of ${training.count} examples ${held} would be held back, and none left to train on.`,
+    );
+  const order = permutation(training.count, seed, 2 ** 20);
+  return { training, trainingOrder: order.slice(held), heldBack: training, heldBackOrder: order.slice(0, held) };
+}
+
+function checked({ epochs = 10, batchSize = 64, seed = 0, validation = 0.1, patience }: TrainOptions): {
+  epochs: number;
+  batchSize: number;
+  seed: number;
+  validation: number | Batch;
+} {
+  const whole = (value: number, name: string): void => {
+    if (!Number.isInteger(value) || value < 1)
+      throw new PareError("PARE_OPTION", `${name} must be a whole number of at least 1; got ${value}.`);
+  };
+  whole(epochs, "epochs");
+  whole(batchSize, "batchSize");
+  if (patience !== undefined) whole(patience, "patience");
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw new PareError("PARE_OPTION", `seed must be a whole number of at least 0; got ${seed}.`);
+  if (typeof validation === "number" && !(validation > 0 && validation < 1))
+    throw new PareError(
+      "PARE_OPTION",
+      `validation must be a share above 0 and below 1, or { x, y }: something is always held back; got ${validation}.`,
+    );
+  return { epochs, batchSize, seed, validation };
+}
+
+function pick<Value, Key extends keyof Value>(from: Value, ...keys: Key[]): Pick<Value, Key> {
+  return Object.fromEntries(keys.filter((key) => from[key] !== undefined).map((key) => [key, from[key]])) as Pick<
+    Value,
+    Key
+  >;
+}

@@ -1,0 +1,141 @@
+/** What trains a model step by step, and measures it: two plans over one set of weights. */
+import { Tensor } from "onnxruntime-common";
+import { PareError } from "../errors.js";
+import { Build, Weight, type Model } from "../model/index.js";
+import { InferenceSession } from "../run/session.js";
+import type { Examples } from "./examples.js";
+import { addHead, buildStep, keepOutputs, takeWeights, variableOf, workingCopy } from "./step.js";
+import type { StepGraph, StepOptions, Tensors } from "./step.js";
+
+export interface TrainerOptions extends StepOptions {
+  threads?: number;
+  /** More feeds for a batch, for inputs that the loss has added. */
+  extend?: (feeds: Record<string, Tensor>) => Promise<Record<string, Tensor>>;
+}
+
+/** Loss over examples, and the share of right answers where targets are labels. */
+export interface Measure {
+  loss: number;
+  accuracy?: number;
+}
+
+export class Trainer {
+  /** Steps done. */
+  steps = 0;
+  readonly weights: Tensors;
+  readonly #model: Model;
+  readonly #options: TrainerOptions;
+  readonly #graph: StepGraph;
+  readonly #session: InferenceSession;
+  readonly #rate = new Tensor("float32", new Float32Array(1), []);
+  readonly #number = new Tensor("int64", new BigInt64Array(1), []);
+  #evaluation: { session: InferenceSession; target: string; loss: string; correct: string | undefined } | undefined;
+
+  constructor(model: Model, options: TrainerOptions) {
+    this.#model = model;
+    this.#options = options;
+    this.weights = takeWeights(model);
+    this.#graph = buildStep(model, this.weights, options);
+    const { model: graph, variables, updates } = this.#graph;
+    this.#session = new InferenceSession(graph, this.#threads, { variables: [...variables.keys()], updates });
+  }
+
+  get #threads(): { threads?: number } {
+    return this.#options.threads === undefined ? {} : { threads: this.#options.threads };
+  }
+
+  /** Name of the input that the targets go to. */
+  get target(): string {
+    return this.#graph.target;
+  }
+  /** Trained parameters by name. */
+  get parameters(): readonly string[] {
+    return this.#graph.parameters.map(({ name }) => name);
+  }
+  /** The masks of parameters that have one; what is written there holds from the next step on. */
+  get masks(): ReadonlyMap<string, Float32Array> {
+    return this.#graph.masks;
+  }
+
+  /** One step on a batch; returns its loss. @throws PareError PARE_NAN where that is no number. */
+  async step(batch: Record<string, Tensor>, rate: number): Promise<number> {
+    this.steps++;
+    this.#rate.data[0] = rate;
+    this.#number.data[0] = BigInt(this.steps);
+    const { rate: rateName, step, loss } = this.#graph;
+    const feeds: Record<string, Tensor> = { ...batch, ...(await this.#options.extend?.(batch)) };
+    // Inputs that nothing reads went with the nodes that would have.
+    for (const [name, tensor] of [
+      [rateName, this.#rate],
+      [step, this.#number],
+    ] as const)
+      if (this.#session.inputNames.includes(name)) feeds[name] = tensor;
+    const results = await this.#session.run(feeds);
+    const value = results[loss]!.data[0] as number;
+    if (Number.isFinite(value)) return value;
+    throw new PareError(
+      "PARE_NAN",
+      `the loss of step ${this.steps} is ${value}: training has diverged. A smaller lr (now ${rate}) or clipNorm may help; the weights of the last good epoch are kept.`,
+    );
+  }
+
+  /** Loss and accuracy over examples, as the model answers outside of training. */
+  async measure(examples: Examples, batchSize: number, order?: ArrayLike<number>): Promise<Measure> {
+    const { session, loss, correct } = (this.#evaluation ??= this.#buildEvaluation());
+    const all = order ?? Uint32Array.from({ length: examples.count }, (_, i) => i);
+    let [sum, right] = [0, 0];
+    for (let start = 0; start < all.length; start += batchSize) {
+      const part = Array.prototype.slice.call(all, start, start + batchSize) as number[];
+      const batch = examples.take(part);
+      const results = await session.run({ ...batch, ...(await this.#options.extend?.(batch)) });
+      sum += (results[loss]!.data[0] as number) * part.length;
+      if (correct !== undefined) right += results[correct]!.data[0] as number;
+    }
+    const measure: Measure = { loss: sum / all.length };
+    if (correct !== undefined) measure.accuracy = right / all.length;
+    return measure;
+  }
+
+  /** Copies of the weights as they are. */
+  snapshot(): Map<string, Float32Array> {
+    return new Map([...this.weights].map(([name, { data }]) => [name, data.slice()]));
+  }
+  restore(snapshot: ReadonlyMap<string, Float32Array>): void {
+    for (const [name, data] of snapshot) this.weights.get(name)?.data.set(data);
+  }
+
+  /** The weights, or those of a snapshot, in a copy of the model, or in the model itself. */
+  write(snapshot?: ReadonlyMap<string, Float32Array>, { inPlace = false }: { inPlace?: boolean } = {}): Model {
+    const result = inPlace ? this.#model : this.#model.clone();
+    for (const [name, { dims, data }] of this.weights)
+      result.graph.setWeight(name, Weight.of("float32", dims, (snapshot?.get(name) ?? data).slice()));
+    return result;
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release();
+    await this.#evaluation?.session.release();
+  }
+
+  #buildEvaluation(): { session: InferenceSession; target: string; loss: string; correct: string | undefined } {
+    const model = workingCopy(this.#model, this.weights);
+    const { graph } = model;
+    const { loss: kind, output } = this.#options;
+    // Both graphs take the same feeds: the targets' input has one name.
+    const head = addHead(model, kind, output);
+    if (head.target !== this.target) graph.rename(head.target, this.target);
+    const build = new Build(graph, "loss/");
+    const loss = kind.build({ build, output: head.output, target: this.target, dims: head.dims });
+    let correct: string | undefined;
+    if (kind.target === "labels" && head.dims.length === 2) {
+      const best = build.op("ArgMax", head.output, { axis: 1, keepdims: 0 });
+      const hits = build.cast(build.op("Equal", best, this.target), "float32");
+      correct = build.op("ReduceSum", hits, { keepdims: 0 });
+    }
+    keepOutputs(graph, correct === undefined ? [loss] : [loss, correct]);
+    const variables = [...this.weights.keys()]
+      .map((name) => variableOf(graph, name))
+      .filter((name) => graph.weight(name) !== undefined);
+    return { session: new InferenceSession(model, this.#threads, { variables }), target: this.target, loss, correct };
+  }
+}
