@@ -44,19 +44,9 @@ export async function distill(
   const loss = distillationLoss({ temperature, alpha, hard });
   const loop = new Loop(student, data, { ...options, loss }, { extend: (feeds) => answers.to(feeds) });
   try {
-    const epochs: Epoch[] = [];
-    let best: Map<string, Float32Array> | undefined;
-    let last = 0;
-    for (let number = 1; number <= loop.epochs; number++) {
-      const epoch = await loop.epoch();
-      epochs.push(epoch);
-      if (epoch.isBest) [best, last] = [loop.trainer.snapshot(), number];
-      if (options.patience !== undefined && number - last >= options.patience) break;
-    }
-    const model = loop.trainer.write(options.best === false ? undefined : best, { inPlace: options.inPlace ?? false });
-    return Object.assign(model, { epochs });
+    return await loop.finish();
   } finally {
-    await Promise.all([loop.trainer.release(), answers.release()]);
+    await answers.release();
   }
 }
 

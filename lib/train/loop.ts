@@ -142,6 +142,37 @@ export class Loop {
     };
   }
 
+  /** Trains all epochs, or fewer where `patience` says so; returns the best weights, or the last where `best` is false. */
+  async *run(): AsyncGenerator<Epoch, Map<string, Float32Array>> {
+    const { patience, best = true } = this.#options;
+    let kept: { number: number; weights: Map<string, Float32Array> } | undefined;
+    for (let number = 1; number <= this.epochs; number++) {
+      const epoch = await this.epoch();
+      if (epoch.isBest) kept = { number, weights: this.trainer.snapshot() };
+      yield epoch;
+      if (patience !== undefined && number - (kept?.number ?? 0) >= patience) break;
+    }
+    return best && kept ? kept.weights : this.trainer.snapshot();
+  }
+
+  /** The same to the end, and the trained model with its epochs; gives the memory back. */
+  async finish(): Promise<Model & { epochs: Epoch[] }> {
+    try {
+      const epochs: Epoch[] = [];
+      const run = this.run();
+      for (;;) {
+        const next = await run.next();
+        if (next.done) {
+          const model = this.trainer.write(next.value, { inPlace: this.#options.inPlace ?? false });
+          return Object.assign(model, { epochs });
+        }
+        epochs.push(next.value);
+      }
+    } finally {
+      await this.trainer.release();
+    }
+  }
+
   /** Loss and accuracy on what is held back, now. */
   measure(): Promise<Measure> {
     return this.trainer.measure(this.#heldBack, Math.max(this.#batchSize, 256), this.#heldBackOrder);

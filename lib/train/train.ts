@@ -55,14 +55,7 @@ async function* run(model: Model, data: Batch, options: TrainOptions): AsyncGene
   options.signal?.throwIfAborted();
   const loop = new Loop(model, data, options);
   try {
-    let best: { epoch: number; weights: Map<string, Float32Array> } | undefined;
-    for (let number = 1; number <= loop.epochs; number++) {
-      const epoch = await loop.epoch();
-      if (epoch.isBest) best = { epoch: number, weights: loop.trainer.snapshot() };
-      yield epoch;
-      if (options.patience !== undefined && number - (best?.epoch ?? 0) >= options.patience) break;
-    }
-    const weights = options.best === false ? undefined : best?.weights;
+    const weights = yield* loop.run();
     return loop.trainer.write(weights, { inPlace: options.inPlace ?? false });
   } finally {
     await loop.trainer.release();

@@ -33,21 +33,7 @@ export async function finetune(
     ...(probe ? { include: added } : {}),
     exclude: [...(options.parameters?.exclude ?? []), ...frozen],
   };
-  const loop = new Loop(model, data, { ...options, parameters });
-  try {
-    const epochs: Epoch[] = [];
-    let best: { number: number; weights: Map<string, Float32Array> } | undefined;
-    for (let number = 1; number <= loop.epochs; number++) {
-      const epoch = await loop.epoch();
-      epochs.push(epoch);
-      if (epoch.isBest) best = { number, weights: loop.trainer.snapshot() };
-      if (options.patience !== undefined && number - (best?.number ?? 0) >= options.patience) break;
-    }
-    const weights = options.best === false ? undefined : best?.weights;
-    return Object.assign(loop.trainer.write(weights, { inPlace: options.inPlace ?? false }), { epochs });
-  } finally {
-    await loop.trainer.release();
-  }
+  return new Loop(model, data, { ...options, parameters }).finish();
 }
 
 const withWeights = new Set(["Gemm", "MatMul", "Conv"]);

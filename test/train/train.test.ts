@@ -2,21 +2,9 @@
 import * as pare from "../../lib/index.js";
 import { compile, Tensor, train, type Batch, type Epoch, type Model } from "../../lib/index.js";
 import { expectRejection } from "../errors.js";
+import { spirals } from "./spirals.js";
 
 const { dense, dropout, relu, sequential, tanh } = pare;
-
-/** Points of three spirals: 2 coordinates, 3 classes. */
-function spirals(count: number): Batch {
-  const x = new Float32Array(2 * count);
-  const y = new Int32Array(count);
-  for (let i = 0; i < count; i++) {
-    const radius = (i / count) * 2 + 0.1;
-    const angle = radius * 2 + ((i % 3) * 2 * Math.PI) / 3 + 0.1 * Math.sin(i * 12.9);
-    x.set([radius * Math.cos(angle), radius * Math.sin(angle)], 2 * i);
-    y[i] = i % 3;
-  }
-  return { x: new Tensor("float32", x, [count, 2]), y };
-}
 
 const smallNet = (seed = 1): Model =>
   sequential([dense(24), relu(), dense(24), relu(), dense(3)], { input: [2], seed });
@@ -123,7 +111,7 @@ test("stops early, keeps the best weights, takes a signal, and writes in place w
 
 test("says what is wrong with data and options", async () => {
   const good = spirals(60);
-  const labels = Array.from(good.y as Int32Array);
+  const labels = Array.from(good.y);
   const x = (dims: number[]): Tensor => new Tensor("float32", new Float32Array(dims.reduce((a, b) => a * b, 1)), dims);
   const wrong: [Batch, pare.TrainOptions, string, RegExp][] = [
     [{ x: good.x, y: labels.map((label, i) => (i === 17 ? 3 : label)) }, {}, "PARE_OPTION", /label 17 is 3.*3 classes/],

@@ -1,0 +1,53 @@
+/** Pruning step by step: zeros are held while the rest is trained, what it costs is measured, and it stops at a budget. */
+import * as pare from "../../lib/index.js";
+import { prune, sequential, train, type Model } from "../../lib/index.js";
+import { expectRejection } from "../errors.js";
+import { spirals } from "../train/spirals.js";
+
+const { dense, relu } = pare;
+const data = spirals(450);
+const optimizer = pare.adam({ lr: 0.01 });
+const net = sequential([dense(32), relu(), dense(32), relu(), dense(3)], { input: [2], seed: 1 });
+let trained: Model;
+beforeAll(async () => {
+  trained = await train(net, data, { epochs: 25, batchSize: 32, optimizer }).finish();
+});
+
+const zerosOf = (model: Model, name: string): number =>
+  model.graph
+    .weight(name)!
+    .toFloats()
+    .filter((value) => value === 0).length;
+
+test("goes to its sparsity by the cubic schedule and keeps what it can", async () => {
+  const options = { sparsity: 0.8, schedule: "cubic" as const, steps: 4 };
+  const sparse = await prune(trained, { ...options, retrain: { data, epochs: 5, batchSize: 32, optimizer } });
+  expect(sparse.steps.map(({ sparsity }) => sparsity)).toEqual([1, 2, 3, 4].map((i) => 0.8 * (1 - (1 - i / 4) ** 3)));
+  expect(zerosOf(sparse, "dense2.weight")).toBe(Math.round(0.8 * 32 * 32));
+  expect(zerosOf(sparse, "dense1.bias")).toBe(0);
+  const once = await prune(trained, {
+    sparsity: 0.8,
+    steps: 1,
+    retrain: { data, epochs: 1, optimizer: pare.sgd({ lr: 0 }) },
+  });
+  expect(sparse.steps.at(-1)!.validationLoss).toBeLessThan(once.steps[0]!.validationLoss);
+  expect(sparse.report.toString()).toMatch(/step 4: sparsity 80/);
+});
+
+test("stops before accuracy drops by more than maxDrop, and says where", async () => {
+  const options = { sparsity: 1, schedule: "linear" as const, steps: 4, maxDrop: 0.1 };
+  const sparse = await prune(trained, { ...options, retrain: { data, epochs: 2, batchSize: 32, optimizer } });
+  expect(sparse.steps.length).toBeLessThan(4);
+  expect(zerosOf(sparse, "dense2.weight")).toBe(Math.round(sparse.steps.at(-1)!.sparsity * 32 * 32));
+});
+
+test("says what does not fit", async () => {
+  const retrain = { data };
+  await expectRejection(prune(trained, { amount: 3, retrain }), "PARE_OPTION", /sparsity to go to/);
+  await expectRejection(prune(trained, { sparsity: 0.5, steps: 0, retrain }), "PARE_OPTION", /steps/);
+  await expectRejection(
+    prune(trained, { sparsity: 0.5, schedule: "fast" as "cubic", retrain }),
+    "PARE_OPTION",
+    /oneShot, linear or cubic/,
+  );
+});
