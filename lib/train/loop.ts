@@ -86,6 +86,7 @@ export class Loop {
   readonly #heldBackOrder: Uint32Array;
   #done = 0;
   #least = Infinity;
+  #best: { number: number; weights: Map<string, Float32Array> } | undefined;
 
   constructor(model: Model, data: Batch, options: TrainOptions, extras: LoopExtras = {}) {
     const { epochs, batchSize, seed, validation } = checked(options);
@@ -142,35 +143,37 @@ export class Loop {
     };
   }
 
-  /** Trains all epochs, or fewer where `patience` says so; returns the best weights, or the last where `best` is false. */
-  async *run(): AsyncGenerator<Epoch, Map<string, Float32Array>> {
-    const { patience, best = true } = this.#options;
-    let kept: { number: number; weights: Map<string, Float32Array> } | undefined;
+  /** Trains all epochs, or fewer where `patience` says so. */
+  async *run(): AsyncGenerator<Epoch> {
+    const { patience } = this.#options;
     for (let number = 1; number <= this.epochs; number++) {
       const epoch = await this.epoch();
-      if (epoch.isBest) kept = { number, weights: this.trainer.snapshot() };
+      if (epoch.isBest) this.#best = { number, weights: this.trainer.snapshot() };
       yield epoch;
-      if (patience !== undefined && number - (kept?.number ?? 0) >= patience) break;
+      if (patience !== undefined && number - (this.#best?.number ?? 0) >= patience) break;
     }
-    return best && kept ? kept.weights : this.trainer.snapshot();
   }
 
   /** The same to the end, and the trained model with its epochs; gives the memory back. */
   async finish(): Promise<Model & { epochs: Epoch[] }> {
     try {
       const epochs: Epoch[] = [];
-      const run = this.run();
-      for (;;) {
-        const next = await run.next();
-        if (next.done) {
-          const model = this.trainer.write(next.value, { inPlace: this.#options.inPlace ?? false });
-          return Object.assign(model, { epochs });
-        }
-        epochs.push(next.value);
-      }
+      for await (const epoch of this.run()) epochs.push(epoch);
+      return Object.assign(this.write(), { epochs });
     } finally {
       await this.trainer.release();
     }
+  }
+
+  /** What the options ask for: the best weights or the last ones, in a new model or in place. */
+  write(): Model {
+    const { best = true, inPlace = false } = this.#options;
+    return this.trainer.write(best ? this.#best?.weights : undefined, { inPlace });
+  }
+
+  /** A model of the best weights so far; undefined before the first epoch has ended. */
+  bestModel(): Model | undefined {
+    return this.#best && this.trainer.write(this.#best.weights);
   }
 
   /** Loss and accuracy on what is held back, now. */

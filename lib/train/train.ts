@@ -7,37 +7,48 @@ import { Loop, type Epoch, type TrainOptions } from "./loop.js";
 /** A training that goes on while it is iterated; `finish` iterates what is left and returns the trained model. */
 export class Training implements AsyncIterable<Epoch> {
   readonly epochs: Epoch[] = [];
-  readonly #run: AsyncGenerator<Epoch, Model>;
+  readonly #run: AsyncGenerator<Epoch>;
+  #loop: Loop | undefined;
   #model: Model | undefined;
 
-  constructor(run: AsyncGenerator<Epoch, Model>) {
-    this.#run = run;
+  /** @internal See `train`. */
+  constructor(model: Model, data: Batch, options: TrainOptions) {
+    this.#run = this.#start(model, data, options);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Epoch> {
     for (;;) {
       const next = await this.#run.next();
-      if (next.done) {
-        // Of a generator that has ended before there is no value.
-        if ((next.value as Model | undefined) !== undefined) this.#model = next.value;
-        return;
-      }
-      this.epochs.push(next.value);
+      if (next.done) return;
       yield next.value;
     }
   }
 
   /** The trained model. */
   async finish(): Promise<Model> {
-    const rest = this[Symbol.asyncIterator]();
-    while (!(await rest.next()).done);
+    while (!(await this.#run.next()).done);
     return this.model;
   }
 
-  /** The trained model, once the epochs are through. */
+  /** The trained model; while the training goes on, and after it has failed, a model of the best weights so far. */
   get model(): Model {
-    if (this.#model) return this.#model;
-    throw new PareError("PARE_OPTION", "the training has not ended yet; iterate it, or await finish().");
+    const model = this.#model ?? this.#loop?.bestModel();
+    if (model) return model;
+    throw new PareError("PARE_OPTION", "no epoch has ended yet; iterate the training, or await finish().");
+  }
+
+  async *#start(model: Model, data: Batch, options: TrainOptions): AsyncGenerator<Epoch> {
+    options.signal?.throwIfAborted();
+    const loop = (this.#loop = new Loop(model, data, options));
+    try {
+      for await (const epoch of loop.run()) {
+        this.epochs.push(epoch);
+        yield epoch;
+      }
+      this.#model = loop.write();
+    } finally {
+      await loop.trainer.release();
+    }
   }
 }
 
@@ -48,16 +59,5 @@ export class Training implements AsyncIterable<Epoch> {
  * operator without a gradient; PARE_NAN where the loss is no number; the signal's reason when it aborts.
  */
 export function train(model: Model, data: Batch, options: TrainOptions = {}): Training {
-  return new Training(run(model, data, options));
-}
-
-async function* run(model: Model, data: Batch, options: TrainOptions): AsyncGenerator<Epoch, Model> {
-  options.signal?.throwIfAborted();
-  const loop = new Loop(model, data, options);
-  try {
-    const weights = yield* loop.run();
-    return loop.trainer.write(weights, { inPlace: options.inPlace ?? false });
-  } finally {
-    await loop.trainer.release();
-  }
+  return new Training(model, data, options);
 }

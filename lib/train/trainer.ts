@@ -63,19 +63,14 @@ export class Trainer {
     this.#rate.data[0] = rate;
     this.#number.data[0] = BigInt(this.steps);
     const { rate: rateName, step, loss } = this.#graph;
-    const feeds: Record<string, Tensor> = { ...batch, ...(await this.#options.extend?.(batch)) };
-    // Inputs that nothing reads went with the nodes that would have.
-    for (const [name, tensor] of [
-      [rateName, this.#rate],
-      [step, this.#number],
-    ] as const)
-      if (this.#session.inputNames.includes(name)) feeds[name] = tensor;
+    const more = await this.#options.extend?.(batch);
+    const feeds = { ...batch, ...more, [rateName]: this.#rate, [step]: this.#number };
     const results = await this.#session.run(feeds);
     const value = results[loss]!.data[0] as number;
     if (Number.isFinite(value)) return value;
     throw new PareError(
       "PARE_NAN",
-      `the loss of step ${this.steps} is ${value}: training has diverged. A smaller lr (now ${rate}) or clipNorm may help; the weights of the last good epoch are kept.`,
+      `the loss of step ${this.steps} is ${value}: training has diverged. A smaller lr (now ${rate}) or clipNorm may help; the training's model has the best weights so far.`,
     );
   }
 

@@ -103,6 +103,8 @@ test("stops early, keeps the best weights, takes a signal, and writes in place w
       for await (const { epoch } of stopped) if (epoch === 2) controller.abort(new Error("enough"));
     })(),
   ).rejects.toThrow("enough");
+  // What was best until then is there.
+  expect(stopped.model.graph.weight("dense1.weight")!.dims).toEqual([24, 2]);
   const net = smallNet();
   const before = bytesOf(net);
   expect(await train(net, data, { epochs: 1, inPlace: true }).finish()).toBe(net);
