@@ -1,4 +1,4 @@
-/** Ten steps of small nets follow PyTorch's losses from the same weights and batches (test/goldens/training.py). */
+/** Ten steps of small nets follow PyTorch's losses from the same weights and batches (bench/oracle/training.py). */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as pare from "../../lib/index.js";

@@ -1,5 +1,5 @@
 # Ten training steps of three small nets by PyTorch, in float64, from weights and batches that a formula gives:
-#   python test/goldens/training.py > test/goldens/training.json
+#   python bench/oracle/training.py > test/goldens/training.json
 # The test (test/train/pytorch.test.ts) makes the same weights and batches and follows the losses.
 import json
 import math
