@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { pareVersion } from "../report/information.js";
 import { compare } from "./compare.js";
 import { demo } from "./demo.js";
+import { evaluate } from "./evaluate.js";
 import { info } from "./info.js";
 import { inspect } from "./inspect.js";
 import { prune } from "./prune.js";
@@ -10,7 +11,7 @@ import { quantize } from "./quantize.js";
 import { Terminal } from "./terminal.js";
 
 /** Every command, in the order in which help lists them. */
-const commands: ((terminal: Terminal) => Command)[] = [info, inspect, quantize, prune, compare, demo];
+const commands: ((terminal: Terminal) => Command)[] = [info, inspect, quantize, prune, evaluate, compare, demo];
 
 /** The parser with all its commands. */
 export function createProgram(terminal = new Terminal(process.stdout, process.stderr)): Command {

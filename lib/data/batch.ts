@@ -44,10 +44,10 @@ export async function* batchesOf(data: Batches, batchSize: number): AsyncGenerat
 /** How many examples a batch holds. Throws PARE_SHAPE where its tensors and labels do not agree. */
 export function exampleCount({ x, y }: Batch): number {
   const named: [string, Labels][] = isTensor(x) ? [["x", x]] : Object.entries(x);
+  if (named.length === 0) throw new PareError("PARE_OPTION", "x names no tensor.");
   if (y !== undefined) named.push(["y", y]);
   const counts = named.map(([name, one]): [string, number] => [name, countOf(name, one)]);
-  const [first] = counts;
-  if (!first) throw new PareError("PARE_OPTION", "x names no tensor.");
+  const first = counts[0]!;
   for (const [name, count] of counts)
     if (count !== first[1])
       throw new PareError(

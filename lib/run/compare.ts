@@ -3,38 +3,40 @@ import { stat } from "node:fs/promises";
 import type { InferenceSession, Tensor } from "onnxruntime-common";
 import { binding } from "../binding.js";
 import type { NativeComparison } from "../binding-types.js";
-import { eachBatch, type Batch, type Batches } from "../data/batch.js";
+import { eachBatch, type Batches } from "../data/batch.js";
 import { PareError } from "../errors.js";
 import { offLoop } from "../kernels/kernel.js";
 import type { LongCall } from "../progress.js";
 import { signalToNoise } from "../report/report.js";
 import { castTo, floatsOf } from "./casts.js";
 import { Comparison, type ModelTiming, type OutputComparison } from "./comparison.js";
+import { namedInputs } from "./feeds.js";
 import { describeInputs, generateInputs, type InputDescription } from "./inputs.js";
-import { createOnnxRuntimeSession, oneLine, type Runnable } from "./onnxruntime.js";
+import { measureLatencies } from "./latency.js";
+import { oneLine, type Runnable } from "./onnxruntime.js";
+import { createSession, nameOf, type RuntimeOptions } from "./runtime.js";
 
-export interface CompareOptions extends LongCall {
+export interface CompareOptions extends LongCall, RuntimeOptions {
   /** What to run on; inputs that it leaves out are generated. Default: generated inputs. */
   data?: Batches;
   /** Sizes of symbolic dimensions, by their name in the model or as "input.axis". Default: 1 for an input's first, else 64. */
   dims?: Record<string, number>;
   /** For generated inputs. Default 0. */
   seed?: number;
-  /** Timed runs of each model, after one that is not timed. Default 20; 0 measures no time. */
+  /** Timed runs of each model, in turns, each after one that is not timed; fewer where they take long. Default 20; 0 measures no time. */
   runs?: number;
 }
 
 /** One output's sums so far. */
 type Sums = NativeComparison & { type: string; dims: readonly number[] };
 
-const largestRunTimeMs = 5000;
-
 /**
- * Runs both models on the same inputs in onnxruntime-node. Errors: PARE_UNSUPPORTED without that package, PARE_FILE and
- * PARE_MODEL for a model that does not load, PARE_SHAPE where inputs or outputs do not match, PARE_OPTION for dims.
+ * Runs both models on the same inputs, in pare or in onnxruntime-node. Errors: PARE_UNSUPPORTED for a model that the runtime
+ * cannot run, PARE_FILE and PARE_MODEL for one that does not load, PARE_SHAPE where inputs or outputs do not match,
+ * PARE_OPTION for dims.
  */
 export async function compare(a: Runnable, b: Runnable, options: CompareOptions = {}): Promise<Comparison> {
-  const { data = { x: {} }, runs = 20, threads, signal, onProgress } = options;
+  const { data = { x: {} }, runs = 20, signal, onProgress } = options;
   if (!Number.isInteger(runs) || runs < 0)
     throw new PareError("PARE_OPTION", `runs must be a whole number, 0 for no timing; got ${runs}.`);
   const models = [a, b] as const;
@@ -42,7 +44,7 @@ export async function compare(a: Runnable, b: Runnable, options: CompareOptions 
   try {
     for (const model of models) {
       signal?.throwIfAborted();
-      sessions.push(await createOnnxRuntimeSession(model, threads === undefined ? {} : { threads }));
+      sessions.push(await createSession(model, options));
     }
     const [first, second] = sessions as [InferenceSession, InferenceSession];
     const sums = new Map<string, Sums>();
@@ -54,7 +56,7 @@ export async function compare(a: Runnable, b: Runnable, options: CompareOptions 
       const given = generateInputs(first, namedInputs(first, batch), options);
       inputs = describeInputs(given);
       const values = Object.fromEntries(given.map(({ name, tensor }) => [name, tensor]));
-      feeds = [feedsOf(first, values, nameOf(a, "a")), feedsOf(second, values, nameOf(b, "b"))];
+      feeds = [castFeeds(first, values, nameOf(a, "a")), castFeeds(second, values, nameOf(b, "b"))];
       const results = [
         await run(first, feeds[0], nameOf(a, "a")),
         await run(second, feeds[1], nameOf(b, "b")),
@@ -64,30 +66,30 @@ export async function compare(a: Runnable, b: Runnable, options: CompareOptions 
       batches++;
     }
     if (!feeds) throw new PareError("PARE_OPTION", "data holds no batch to run on.");
-    const times = await time([first, second], feeds, runs, options);
-    onProgress?.({ done: 1, total: 1, what: "" });
+    const both = feeds;
+    const times =
+      runs === 0
+        ? []
+        : await measureLatencies([() => first.run(both[0]), () => second.run(both[1])], {
+            turns: runs,
+            signal,
+            onProgress,
+          });
     const sizes = await Promise.all(models.map(bytesOf));
-    const timing = (i: 0 | 1): ModelTiming => ({ name: nameOf(models[i], "ab"[i]!), bytes: sizes[i], ...times[i]! });
+    const timing = (i: 0 | 1): ModelTiming => ({
+      name: nameOf(models[i], "ab"[i]!),
+      bytes: sizes[i],
+      medianMs: times[i]?.medianMs,
+      minMs: times[i]?.minMs,
+    });
     return new Comparison(inputs, Array.from(sums, summarize), [timing(0), timing(1)], batches);
   } finally {
     for (const session of sessions) await session.release();
   }
 }
 
-/** A single tensor stands for the model's only input. */
-function namedInputs(session: InferenceSession, { x }: Batch): Record<string, Tensor> {
-  if (!("dims" in x && "data" in x)) return x;
-  const [only, ...others] = session.inputNames;
-  if (only === undefined || others.length > 0)
-    throw new PareError(
-      "PARE_OPTION",
-      `x must name the model's inputs (${session.inputNames.join(", ")}), as in { x: { name: tensor } }.`,
-    );
-  return { [only]: x as Tensor };
-}
-
 /** The tensors that this session takes, in its own types: a float16 model takes the same values. */
-function feedsOf(session: InferenceSession, values: Record<string, Tensor>, model: string): Record<string, Tensor> {
+function castFeeds(session: InferenceSession, values: Record<string, Tensor>, model: string): Record<string, Tensor> {
   return Object.fromEntries(
     session.inputMetadata.map((input) => {
       const tensor = values[input.name];
@@ -177,38 +179,7 @@ function summarize([name, sums]: [string, Sums]): OutputComparison {
   };
 }
 
-/** Times both in turns, so that a busy moment of the machine strikes both. */
-async function time(
-  sessions: readonly [InferenceSession, InferenceSession],
-  feeds: readonly [Record<string, Tensor>, Record<string, Tensor>],
-  runs: number,
-  { signal, onProgress }: CompareOptions,
-): Promise<Pick<ModelTiming, "medianMs" | "minMs">[]> {
-  const times: [number[], number[]] = [[], []];
-  const end = performance.now() + largestRunTimeMs;
-  for (let i = 0; i < runs && (i < 3 || performance.now() < end); i++) {
-    onProgress?.({ done: i, total: runs, what: "timing" });
-    for (const which of i % 2 ? ([1, 0] as const) : ([0, 1] as const)) {
-      // The runtime computes on the event loop: this lets signals in.
-      await new Promise(setImmediate);
-      signal?.throwIfAborted();
-      const start = performance.now();
-      await sessions[which].run(feeds[which]);
-      times[which].push(performance.now() - start);
-    }
-  }
-  return times.map((all) => {
-    const sorted = all.sort((one, other) => one - other);
-    return { medianMs: sorted[sorted.length >> 1], minMs: sorted[0] };
-  });
-}
-
 async function bytesOf(model: Runnable): Promise<number | undefined> {
   if (typeof model === "string") return (await stat(model)).size;
   return "toBytes" in model ? undefined : model.byteLength;
-}
-
-function nameOf(model: Runnable, otherwise: string): string {
-  if (typeof model === "string") return model;
-  return ("path" in model && typeof model.path === "string" ? model.path : undefined) ?? otherwise;
 }

@@ -2,5 +2,8 @@
 export { compile, InferenceSession, type CompileOptions, type Fetches, type RunOptions } from "./session.js";
 export { compare, type CompareOptions } from "./compare.js";
 export { Comparison, type ModelTiming, type OutputComparison } from "./comparison.js";
+export { evaluate, type EvaluateOptions } from "./evaluate.js";
+export { Evaluation, metrics, type ClassResult, type EvaluationTextOptions, type Metric } from "./evaluation.js";
 export type { InputDescription } from "./inputs.js";
-export { createOnnxRuntimeSession, runModel, type Runnable, type SessionOptions } from "./onnxruntime.js";
+export { createOnnxRuntimeSession, type Runnable, type SessionOptions } from "./onnxruntime.js";
+export { createSession, runModel, runtimeNames, type RuntimeName, type RuntimeOptions } from "./runtime.js";

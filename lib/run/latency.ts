@@ -2,7 +2,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { LongCall } from "../progress.js";
 
-export interface LatencyOptions extends Omit<LongCall, "threads"> {
+export interface LatencyOptions {
+  signal?: AbortSignal | undefined;
+  onProgress?: LongCall["onProgress"] | undefined;
   /** Turns of each at most. Default 20. */
   turns?: number;
   /** No turn begins after this many milliseconds, but three are always taken, or one if this is 0. Default 5000. */
@@ -12,6 +14,7 @@ export interface LatencyOptions extends Omit<LongCall, "threads"> {
 /** Milliseconds of a run. */
 export interface Latency {
   medianMs: number;
+  p95Ms: number;
   minMs: number;
   turns: number;
 }
@@ -46,6 +49,7 @@ export async function measureLatencies(
   onProgress?.({ done: 1, total: 1, what: "timing" });
   return times.map((all) => {
     const sorted = all.sort((a, b) => a - b);
-    return { medianMs: sorted[sorted.length >> 1]!, minMs: sorted[0]!, turns: sorted.length };
+    const at = (share: number): number => sorted[Math.floor(share * (sorted.length - 1) + 0.5)]!;
+    return { medianMs: at(0.5), p95Ms: at(0.95), minMs: sorted[0]!, turns: sorted.length };
   });
 }

@@ -3,11 +3,12 @@ import { createRequire } from "node:module";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type * as OnnxRuntime from "onnxruntime-common";
-import type { InferenceSession, Tensor } from "onnxruntime-common";
+import type { InferenceSession } from "onnxruntime-common";
 import { PareError } from "../errors.js";
+import type { Model } from "../model/index.js";
 
 /** A model to run: its file, its bytes, or a Model. External data is found beside a file only. */
-export type Runnable = string | Uint8Array | { toBytes(): Uint8Array };
+export type Runnable = string | Uint8Array | Model;
 
 export interface SessionOptions {
   /** Threads of one operator; default: ONNX Runtime's, one a physical core. */
@@ -60,20 +61,6 @@ export async function createOnnxRuntimeSession(
   } catch (error) {
     const name = typeof model === "string" ? model : "the model";
     throw new PareError("PARE_MODEL", `onnxruntime-node cannot load ${name}: ${oneLine(error)}`, { cause: error });
-  }
-}
-
-/** Loads a model, runs it once and lets it go: outputs by name. */
-export async function runModel(
-  model: Runnable,
-  feeds: Record<string, Tensor>,
-  options?: SessionOptions,
-): Promise<Record<string, Tensor>> {
-  const session = await createOnnxRuntimeSession(model, options);
-  try {
-    return await session.run(feeds);
-  } finally {
-    await session.release();
   }
 }
 

@@ -41,6 +41,8 @@ export class InferenceSession implements Common {
   readonly outputMetadata: readonly Common.ValueMetadata[];
   readonly #plan: NativePlan;
   readonly #threads: number | undefined;
+  /** Everything that may be fed, in the plan's order: inputs, and initializers that a feed overrides. */
+  readonly #feedNames: readonly string[];
   readonly #inputs: ReadonlySet<string>;
 
   /** @internal Sessions come from `compile` and `InferenceSession.create`. */
@@ -57,11 +59,14 @@ export class InferenceSession implements Common {
     });
     this.#threads = threads;
     const { inputs, outputs } = model.graph;
-    this.inputNames = inputs.map(({ name }) => name);
+    // As in ONNX Runtime, an input that has a value already is not listed, and may still be fed.
+    const needed = inputs.filter(({ name }) => !model.graph.weight(name));
+    this.inputNames = needed.map(({ name }) => name);
     this.outputNames = outputs.map(({ name }) => name);
-    this.inputMetadata = inputs.map(metadataOf);
+    this.inputMetadata = needed.map(metadataOf);
     this.outputMetadata = outputs.map(metadataOf);
-    this.#inputs = new Set(this.inputNames);
+    this.#feedNames = inputs.map(({ name }) => name);
+    this.#inputs = new Set(this.#feedNames);
   }
 
   /** Loads and compiles a model: its path, or its bytes. ONNX Runtime's own options are taken and mean nothing here, save `intraOpNumThreads`. */
@@ -139,9 +144,9 @@ export class InferenceSession implements Common {
   #readFeeds(feeds: Common.FeedsType): { header: Float64Array; arrays: (TypedArray | undefined)[] } {
     for (const name in feeds)
       if (!this.#inputs.has(name))
-        throw new PareError("PARE_OPTION", `there is no input "${name}"; the model takes ${quoted(this.inputNames)}.`);
+        throw new PareError("PARE_OPTION", `there is no input "${name}"; the model takes ${quoted(this.#feedNames)}.`);
     const words: number[] = [];
-    const arrays = this.inputNames.map((name) => {
+    const arrays = this.#feedNames.map((name) => {
       const feed = feeds[name];
       if (feed === undefined) {
         words.push(-1);
