@@ -8,10 +8,11 @@ import { info } from "./info.js";
 import { inspect } from "./inspect.js";
 import { prune } from "./prune.js";
 import { quantize } from "./quantize.js";
+import { run } from "./run.js";
 import { Terminal } from "./terminal.js";
 
 /** Every command, in the order in which help lists them. */
-const commands: ((terminal: Terminal) => Command)[] = [info, inspect, quantize, prune, evaluate, compare, demo];
+const commands: ((terminal: Terminal) => Command)[] = [info, inspect, quantize, prune, run, evaluate, compare, demo];
 
 /** The parser with all its commands. */
 export function createProgram(terminal = new Terminal(process.stdout, process.stderr)): Command {

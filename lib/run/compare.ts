@@ -13,7 +13,7 @@ import { Comparison, type ModelTiming, type OutputComparison } from "./compariso
 import { namedInputs } from "./feeds.js";
 import { describeInputs, generateInputs, type InputDescription } from "./inputs.js";
 import { measureLatencies } from "./latency.js";
-import { oneLine, type Runnable } from "./onnxruntime.js";
+import { runNamed, type Runnable } from "./onnxruntime.js";
 import { createSession, nameOf, type RuntimeOptions } from "./runtime.js";
 
 export interface CompareOptions extends LongCall, RuntimeOptions {
@@ -58,8 +58,8 @@ export async function compare(a: Runnable, b: Runnable, options: CompareOptions 
       const values = Object.fromEntries(given.map(({ name, tensor }) => [name, tensor]));
       feeds = [castFeeds(first, values, nameOf(a, "a")), castFeeds(second, values, nameOf(b, "b"))];
       const results = [
-        await run(first, feeds[0], nameOf(a, "a")),
-        await run(second, feeds[1], nameOf(b, "b")),
+        await runNamed(first, feeds[0], nameOf(a, "a")),
+        await runNamed(second, feeds[1], nameOf(b, "b")),
       ] as const;
       for (const [name, one] of Object.entries(results[0]))
         await addSums(sums, name, one, counterpart(name, results, models), options);
@@ -101,21 +101,6 @@ function castFeeds(session: InferenceSession, values: Record<string, Tensor>, mo
       return [input.name, input.isTensor ? castTo(tensor, input.type, `input "${input.name}" of ${model}`) : tensor];
     }),
   );
-}
-
-async function run(
-  session: InferenceSession,
-  feeds: Record<string, Tensor>,
-  model: string,
-): Promise<Record<string, Tensor>> {
-  try {
-    return await session.run(feeds);
-  } catch (error) {
-    const fed = Object.entries(feeds).map(([name, { type, dims }]) => `${name} ${type} [${dims.join(", ")}]`);
-    throw new PareError("PARE_MODEL", `${model} does not run on ${fed.join("; ")}: ${oneLine(error)}`, {
-      cause: error,
-    });
-  }
 }
 
 /** The same output of the other model: by name, else by place where both have as many. */

@@ -5,5 +5,7 @@ export { Comparison, type ModelTiming, type OutputComparison } from "./compariso
 export { evaluate, type EvaluateOptions } from "./evaluate.js";
 export { Evaluation, metrics, type ClassResult, type EvaluationTextOptions, type Metric } from "./evaluation.js";
 export type { InputDescription } from "./inputs.js";
+export { measure, Measurement, type MeasureOptions, type OutputSummary, type Times } from "./measure.js";
+export type { Latency } from "./latency.js";
 export { createOnnxRuntimeSession, type Runnable, type SessionOptions } from "./onnxruntime.js";
 export { createSession, runModel, runtimeNames, type RuntimeName, type RuntimeOptions } from "./runtime.js";

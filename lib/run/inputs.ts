@@ -17,6 +17,7 @@ interface Input {
 }
 
 interface Choices {
+  shapes?: Record<string, readonly number[]>;
   dims?: Record<string, number>;
   seed?: number;
 }
@@ -29,10 +30,10 @@ export function describeInputs(inputs: readonly Input[]): InputDescription[] {
 export function generateInputs(
   { inputMetadata }: InferenceSession,
   given: Record<string, Tensor>,
-  { dims: sizes = {}, seed = 0 }: Choices,
+  { shapes = {}, dims: sizes = {}, seed = 0 }: Choices,
 ): Input[] {
   const names = inputMetadata.map(({ name }) => name);
-  for (const name of Object.keys(given))
+  for (const name of [...Object.keys(given), ...Object.keys(shapes)])
     if (!names.includes(name))
       throw new PareError("PARE_OPTION", `the model has no input "${name}"; it has ${names.join(", ")}.`);
   const unused = new Set(Object.keys(sizes));
@@ -46,10 +47,13 @@ export function generateInputs(
       );
     const tensor = given[name];
     if (tensor) return { name, tensor: castTo(tensor, input.type, `input "${name}"`), source: "given" };
+    const whole = shapes[name];
+    if (whole) requireShape(whole, name, input.shape);
     const dims = input.shape.map((dim, axis) => {
       if (typeof dim === "number" && dim >= 0) return dim;
       const symbol = typeof dim === "string" && dim !== "" ? dim : `${name}.${axis}`;
       symbols.add(symbol);
+      if (whole) return whole[axis]!;
       for (const key of [symbol, `${name}.${axis}`])
         if (Object.hasOwn(sizes, key)) {
           unused.delete(key);
@@ -57,7 +61,9 @@ export function generateInputs(
         }
       return axis === 0 ? 1 : 64;
     });
-    return { name, tensor: generate(name, input.type, dims, seed + index), source: "generated" };
+    // A model that declares no shape takes any.
+    const made = input.shape.length === 0 && whole ? whole : dims;
+    return { name, tensor: generate(name, input.type, made, seed + index), source: "generated" };
   });
   const [left] = unused;
   if (left !== undefined) {
@@ -68,6 +74,19 @@ export function generateInputs(
     );
   }
   return inputs;
+}
+
+function requireShape(shape: readonly number[], name: string, declared: readonly (number | string)[]): void {
+  const fits = (dim: number | string | undefined, axis: number): boolean =>
+    typeof dim !== "number" || dim < 0 || dim === shape[axis];
+  if (
+    !shape.every((dim) => Number.isInteger(dim) && dim >= 0) ||
+    (declared.length > 0 && (declared.length !== shape.length || !declared.every(fits)))
+  )
+    throw new PareError(
+      "PARE_OPTION",
+      `the shape [${shape.join(", ")}] does not fit input "${name}", which is [${declared.map((dim) => (dim === "" ? "?" : dim)).join(", ")}].`,
+    );
 }
 
 function size(value: number, name: string): number {

@@ -47,9 +47,12 @@ export async function measureLatencies(
     }
   }
   onProgress?.({ done: 1, total: 1, what: "timing" });
-  return times.map((all) => {
-    const sorted = all.sort((a, b) => a - b);
-    const at = (share: number): number => sorted[Math.floor(share * (sorted.length - 1) + 0.5)]!;
-    return { medianMs: at(0.5), p95Ms: at(0.95), minMs: sorted[0]!, turns: sorted.length };
-  });
+  return times.map(latencyOf);
+}
+
+/** The times of some runs, at least one. */
+export function latencyOf(times: readonly number[]): Latency {
+  const sorted = [...times].sort((a, b) => a - b);
+  const at = (share: number): number => sorted[Math.floor(share * (sorted.length - 1) + 0.5)]!;
+  return { medianMs: at(0.5), p95Ms: at(0.95), minMs: sorted[0]!, turns: sorted.length };
 }

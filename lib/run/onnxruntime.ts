@@ -3,9 +3,10 @@ import { createRequire } from "node:module";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type * as OnnxRuntime from "onnxruntime-common";
-import type { InferenceSession } from "onnxruntime-common";
+import type { InferenceSession, Tensor } from "onnxruntime-common";
 import { PareError } from "../errors.js";
 import type { Model } from "../model/index.js";
+import type { RunOptions } from "./session.js";
 
 /** A model to run: its file, its bytes, or a Model. External data is found beside a file only. */
 export type Runnable = string | Uint8Array | Model;
@@ -80,4 +81,22 @@ async function requireFile(path: string): Promise<void> {
 /** An error's message on one line. */
 export function oneLine(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).replace(/\s+/g, " ").trim();
+}
+
+/** Runs a session of either runtime; an error of onnxruntime-node becomes one that says which model got what. */
+export async function runNamed(
+  session: InferenceSession,
+  feeds: Record<string, Tensor>,
+  model: string,
+  options: RunOptions = {},
+): Promise<Record<string, Tensor>> {
+  try {
+    return await session.run(feeds, options);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== undefined || options.signal?.aborted) throw error;
+    const fed = Object.entries(feeds).map(([name, { type, dims }]) => `${name} ${type} [${dims.join(", ")}]`);
+    throw new PareError("PARE_MODEL", `${model} does not run on ${fed.join("; ")}: ${oneLine(error)}`, {
+      cause: error,
+    });
+  }
 }
