@@ -70,30 +70,33 @@ function operators() {
     const shown = typeof value === "number" && kind === "float" ? Number(value.toPrecision(7)) : JSON.stringify(value);
     return `${name} = ${shown}`;
   };
-  const runs = rows.some(({ run }) => run.length > 0);
   const section = (title, domain) => {
     const own = rows.filter((row) => row.domain === domain);
     return [
       `## ${title}`,
       table(
-        ["operator", "opsets", "inputs", "outputs", "attributes", ...(runs ? ["runs on"] : [])],
+        ["operator", "opsets", "runs on", "inputs", "outputs", "attributes"],
         own.map(({ name, since, until, inputs, outputs, attributes, run }) => [
           `\`${name}\``,
           until === undefined ? `${since}+` : since === until ? `${since}` : `${since}–${until}`,
+          run.join(", "),
           parameters(inputs),
           parameters(outputs),
           attributes.map(attribute).join(", "),
-          ...(runs ? [run.join(", ")] : []),
         ]),
       ),
     ].join("\n\n");
   };
+  const runs = (domain) =>
+    new Set(rows.filter((row) => row.domain === domain && row.run.length > 0).map(({ name }) => name)).size;
   const count = (domain) => new Set(rows.filter((row) => row.domain === domain).map(({ name }) => name)).size;
   return [
     "# Operators",
     `pare knows ${count("")} of ONNX's operators and ${count("com.microsoft")} of ONNX Runtime's: it checks their inputs and attributes and ` +
       "infers their results' types and shapes (`model.inferShapes()`), symbols included. A model with others still opens, " +
-      "is compressed and saved; shapes behind them are known as far as the file declares them. `?` marks what may be left out, `…` any number.",
+      "is compressed and saved; shapes behind them are known as far as the file declares them. " +
+      `${runs("")} of the first and ${runs("com.microsoft")} of the second run in \`compile(model)\`, in the versions that name a device; ` +
+      "what does not is one error (PARE_UNSUPPORTED) that lists it. `?` marks what may be left out, `…` any number.",
     section("ai.onnx", ""),
     section("com.microsoft", "com.microsoft"),
   ].join("\n\n");
