@@ -10,10 +10,11 @@ namespace {
 // More than this a thread gives back at once.
 constexpr size_t mostKept = size_t{32} << 20;
 
-// Freed when the thread ends. As many as scopes nest: a product holds sums and packed operands while its pieces hold
-// their own.
-std::array<std::unique_ptr<Blob>, 4>& kept() {
-  static thread_local std::array<std::unique_ptr<Blob>, 4> blobs;
+// Freed when the thread ends. As many as scopes nest, or every run would take fresh pages: an op holds its bytes and
+// scales, a product sums and packed operands, its pieces their own.
+using Kept = std::array<std::unique_ptr<Blob>, 8>;
+Kept& kept() {
+  static thread_local Kept blobs;
   return blobs;
 }
 

@@ -21,6 +21,8 @@ extern const ReduceKernels reduceKernels;
 extern const MatmulKernels matmulKernels;
 extern const MatmulIntegerKernels matmulIntegerKernels;
 extern const RequantizeKernels requantizeKernels;
+extern const ByteArithmeticKernels byteArithmeticKernels;
+extern const FourBitProductKernels fourBitProductKernels;
 extern const PruneKernels pruneKernels;
 extern const RandomKernels randomKernels;
 extern const ConvKernels convKernels;
@@ -46,6 +48,8 @@ const KernelTable kernelTable{
     .matmul = &matmulKernels,
     .matmulInteger = &matmulIntegerKernels,
     .requantize = &requantizeKernels,
+    .byteArithmetic = &byteArithmeticKernels,
+    .fourBitProduct = &fourBitProductKernels,
     .prune = &pruneKernels,
     .random = &randomKernels,
     .conv = &convKernels,

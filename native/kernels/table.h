@@ -2,11 +2,13 @@
 #pragma once
 
 #include "kernels/binary.h"
+#include "kernels/byte-arithmetic.h"
 #include "kernels/compare.h"
 #include "kernels/conv.h"
 #include "kernels/convert.h"
 #include "kernels/depthwise.h"
 #include "kernels/float16.h"
+#include "kernels/four-bit-product.h"
 #include "kernels/four-bit.h"
 #include "kernels/layer-norm.h"
 #include "kernels/logic.h"
@@ -42,6 +44,8 @@ struct KernelTable {
   const MatmulKernels* matmul;
   const MatmulIntegerKernels* matmulInteger;
   const RequantizeKernels* requantize;
+  const ByteArithmeticKernels* byteArithmetic;
+  const FourBitProductKernels* fourBitProduct;
   const PruneKernels* prune;
   const RandomKernels* random;
   const ConvKernels* conv;

@@ -55,19 +55,20 @@ Status fusedMatmul(ShapeContext& c) {
                  {c.integer("transB") != 0, c.integer("transBatchB") != 0});
 }
 
-Status gemm(ShapeContext& c) {
-  for (const size_t input : {0, 1})
+// Of A, and of B and C where they stand among the inputs.
+Status gemmOf(ShapeContext& c, size_t right, size_t addend) {
+  for (const size_t input : {size_t{0}, right})
     if (Status status = c.needRank(input, 2, 2, "a matrix"); !status.ok()) return status;
-  if (!c.dims(0) || !c.dims(1)) return Status::success();
+  if (!c.dims(0) || !c.dims(right)) return Status::success();
   const bool transA = c.integer("transA") != 0, transB = c.integer("transB") != 0;
-  const Dims &a = *c.dims(0), &b = *c.dims(1);
+  const Dims &a = *c.dims(0), &b = *c.dims(right);
   const Dim m = a[transA ? 1 : 0], ka = a[transA ? 0 : 1], kb = b[transB ? 1 : 0], n = b[transB ? 0 : 1];
   Dim k;
   if (!c.symbols().join(ka, kb, k)) {
     return c.shapeError(std::string("with transA ") + (transA ? "1" : "0") + " and transB " + (transB ? "1" : "0") +
                         ", k is " + c.name(ka) + " in A and " + c.name(kb) + " in B; they must match");
   }
-  if (const Dims* bias = c.dims(2)) {
+  if (const Dims* bias = c.dims(addend)) {
     Dims joined;
     const Dims result{m, n};
     if (!rules::broadcastDims(c.symbols(), result, *bias, joined) || joined.size() != 2 ||
@@ -77,6 +78,11 @@ Status gemm(ShapeContext& c) {
   }
   c.setDims(0, {m, n});
   return Status::success();
+}
+Status gemm(ShapeContext& c) { return gemmOf(c, 1, 2); }
+Status qgemm(ShapeContext& c) {
+  c.setType(0, c.has(8) ? c.in(8).dtype : DataType::float32);
+  return gemmOf(c, 3, 6);
 }
 
 Status determinant(ShapeContext& c) {
@@ -243,6 +249,21 @@ const OpRows rows({
      .outputs = {{"y", "T3"}},
      .types = {{"TS", f32 | f16 | bf16}, {"T1", bytes | float8s}, {"T2", bytes | float8s}, {"T3", bytes | float8s}},
      .shape = qlinearMatmul},
+    {.domain = microsoft,
+     .name = "QGemm",
+     .inputs = {{"A", "TA"},
+                {"a_scale", f32},
+                {"a_zero_point", "TA"},
+                {"B", "TB"},
+                {"b_scale", f32},
+                {"b_zero_point", "TB"},
+                {"C", i32, optional},
+                {"y_scale", f32, optional},
+                {"y_zero_point", bytes, optional}},
+     .outputs = {{"Y", bytes | f32}},
+     .attributes = {{"alpha", real, 1}, {"transA", integer, 0}, {"transB", integer, 0}},
+     .types = {{"TA", bytes}, {"TB", bytes}},
+     .shape = qgemm},
     {.name = "Einsum",
      .since = 12,
      .inputs = {{"Inputs", "T", variadic}},
