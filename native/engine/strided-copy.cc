@@ -74,9 +74,8 @@ constexpr size_t fewColumns = 8;  // transposing tiles of fewer costs more than 
 struct StridedCopy::Pass {
   std::array<Axis, mostAxes> outer;
   size_t outerCount = 0, elementSize;
-  Axis row, column;
+  Axis row{1, 0, 0}, column{1, 0, 0};
   TileLoop loop = nullptr;
-  bool transposes = false;
   size_t partRows, partColumns;
 };
 
@@ -100,7 +99,7 @@ void StridedCopy::axis(size_t size, ptrdiff_t from, ptrdiff_t to) {
 StridedCopy::Pass StridedCopy::choosePass() const {
   Pass pass;
   pass.elementSize = elementSize_;
-  std::array<Axis, mostAxes> axes = axes_;
+  const std::array<Axis, mostAxes>& axes = axes_;
   size_t count = count_;
   const auto isContiguous = [&](const Axis& axis) {
     return axis.from == static_cast<ptrdiff_t>(pass.elementSize) && axis.to == axis.from;
@@ -136,7 +135,6 @@ StridedCopy::Pass StridedCopy::choosePass() const {
     take(i);
     std::swap(pass.row, pass.column);
     pass.loop = transposeTile;
-    pass.transposes = true;
     // Sixteen lines down, four across: few enough for the second-level cache, and long enough to fetch ahead.
     pass.partRows = 1024 / pass.elementSize;
     pass.partColumns = 256 / pass.elementSize;

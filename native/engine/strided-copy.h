@@ -25,15 +25,15 @@ class StridedCopy {
 
  private:
   struct Axis {
-    size_t size = 1;
-    ptrdiff_t from = 0, to = 0;
+    size_t size;
+    ptrdiff_t from, to;
   };
   struct Pass;
   Pass choosePass() const;
 
   size_t elementSize_, count_ = 0;
   bool isEmpty_ = false, isTooDeep_ = false;
-  std::array<Axis, mostAxes> axes_;
+  std::array<Axis, mostAxes> axes_;  // the first count_
 };
 
 }  // namespace pare
