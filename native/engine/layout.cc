@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "engine/inference.h"
+#include "engine/part.h"
 
 namespace pare {
 namespace {
@@ -76,6 +77,8 @@ class Maker {
         memoryLimit_(options.memoryLimit),
         layout_(layout),
         root_(graph_.values.size()),
+        partOffset_(graph_.values.size(), 0),
+        hasParts_(graph_.values.size(), false),
         firstUse_(graph_.values.size(), never),
         lastUse_(graph_.values.size(), 0) {
     std::iota(root_.begin(), root_.end(), 0);
@@ -174,8 +177,8 @@ class Maker {
       const Node& node = block_.nodes[layout_.steps[time].node];
       const unsigned traits = node.def->traits;
       const ValueId out = node.outputs.empty() ? absentValue : node.outputs[0];
-      bool isView = false;
-      if (out >= 0 && place(out).kind == Place::Kind::arena) {
+      bool isView = takeParts(node);
+      if (!isView && out >= 0 && place(out).kind == Place::Kind::arena) {
         const auto wanted = std::count_if(node.outputs.begin(), node.outputs.end(), [](ValueId id) { return id >= 0; });
         if ((traits & trait::view) && wanted == 1) {
           const ValueId in = node.inputs[0];
@@ -196,9 +199,33 @@ class Maker {
     return std::any_of(updates_.begin(), updates_.end(), [&](const auto& update) { return update.output == id; });
   }
 
+  // Outputs that are parts of a computed tensor or a weight stay where they are; the graph's results never are.
+  bool takeParts(const Node& node) {
+    const PartFunction part = PartRules::of(node);
+    if (!part) return false;
+    const ValueId in = node.inputs[0];
+    if (place(in).kind != Place::Kind::arena && place(in).kind != Place::Kind::constant) return false;
+    const NodeReader reader(node, graph_.opset(node.domain));
+    std::vector<size_t> begins;
+    for (size_t i = 0; i < node.outputs.size(); i++) {
+      const ValueId id = node.outputs[i];
+      if (id < 0 || place(id).kind != Place::Kind::arena || lastUse(id) == never) return false;
+      const auto begin = part(reader, layout_.types, i);
+      if (!begin) return false;
+      begins.push_back(*begin * (bitsOf(type(id).dtype) / 8));
+    }
+    for (size_t i = 0; i < node.outputs.size(); i++) {
+      join(node.outputs[i], in);
+      partOffset_[static_cast<size_t>(node.outputs[i])] += begins[i];
+    }
+    hasParts_[static_cast<size_t>(rootOf(in))] = true;
+    return true;
+  }
+
   void join(ValueId value, ValueId with) {
     const ValueId root = rootOf(with);
     root_[static_cast<size_t>(value)] = root;
+    partOffset_[static_cast<size_t>(value)] = partOffset_[static_cast<size_t>(with)];
     lastUse(root) = std::max(lastUse(root), lastUse(value));
     place(value) = place(root);
   }
@@ -208,6 +235,7 @@ class Maker {
     for (size_t i = 0; i < std::min(candidates, node.inputs.size()); i++) {
       const ValueId in = node.inputs[i];
       if (in < 0 || place(in).kind != Place::Kind::arena || lastUse(rootOf(in)) != time) continue;
+      if (hasParts_[static_cast<size_t>(rootOf(in))]) continue;
       const auto sharesMemory = [&](ValueId other) { return other >= 0 && rootOf(other) == rootOf(in); };
       if (std::count_if(node.inputs.begin(), node.inputs.end(), sharesMemory) > 1) continue;
       if (type(in).dims != type(out).dims || bytesOf(type(in)) != bytesOf(type(out))) continue;
@@ -224,6 +252,7 @@ class Maker {
       const size_t time = firstUse_[static_cast<size_t>(output)];
       const auto at = std::lower_bound(timeOf_.begin(), timeOf_.end(), time);
       if (at == timeOf_.end() || *at != time || lastUse(variable) > time) continue;
+      if (hasParts_[static_cast<size_t>(variable)]) continue;
       const Node& node = block_.nodes[layout_.steps[static_cast<size_t>(at - timeOf_.begin())].node];
       constexpr unsigned wanted = trait::elementwise | trait::inPlace;
       if ((node.def->traits & wanted) != wanted || type(variable).dims != type(output).dims ||
@@ -241,8 +270,8 @@ class Maker {
       const ValueId id = block_.outputs[i];
       if (id < 0) continue;
       const ValueId root = rootOf(id);
-      const bool isOwn =
-          place(id).kind == Place::Kind::arena && std::find(taken.begin(), taken.end(), root) == taken.end();
+      const bool isOwn = place(id).kind == Place::Kind::arena && !hasParts_[static_cast<size_t>(root)] &&
+                         std::find(taken.begin(), taken.end(), root) == taken.end();
       if (!isOwn) {
         layout_.copies.push_back({id, i});
         continue;
@@ -282,8 +311,13 @@ class Maker {
       layout_.arenaBytes = std::max(layout_.arenaBytes, offset);
       place(item.id).offset = item.offset;
     }
-    for (size_t i = 0; i < root_.size(); i++)
-      if (root_[i] != static_cast<ValueId>(i)) layout_.places[i] = place(rootOf(static_cast<ValueId>(i)));
+    for (size_t i = 0; i < root_.size(); i++) {
+      if (root_[i] == static_cast<ValueId>(i)) continue;
+      Place& shared = layout_.places[i];
+      shared = place(rootOf(static_cast<ValueId>(i)));
+      shared.offset += partOffset_[i];
+      if (shared.data) shared.data += partOffset_[i];
+    }
     return checkMemory();
   }
 
@@ -309,7 +343,9 @@ class Maker {
   std::span<const PlanOptions::Update> updates_;
   size_t memoryLimit_;
   Layout& layout_;
-  std::vector<ValueId> root_;  // whose memory a value shares
+  std::vector<ValueId> root_;       // whose memory a value shares
+  std::vector<size_t> partOffset_;  // where it begins there, in bytes
+  std::vector<bool> hasParts_;      // of roots: whether a value may share only a part of it
   std::vector<size_t> firstUse_, lastUse_;
   std::vector<size_t> timeOf_;  // of the steps that are left
 };

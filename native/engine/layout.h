@@ -1,9 +1,9 @@
 // Where every value of a plan lies for one set of input shapes: who shares memory, who is computed at all.
 //
-// Values that only shapes need are known already and cost nothing. Views and what may write over its input share that
-// input's memory. What is left gets a place in one arena, by the time in which each is needed (largest first, each at
-// the lowest place that is free all that time; Pisarchyk & Lee 2020). Values whose dimensions depend on data are
-// allocated when they are computed.
+// Values that only shapes need are known already and cost nothing. Views, parts (of a Split along its first axis, for
+// one) and what may write over its input share that input's memory. What is left gets a place in one arena, by the time
+// in which each is needed (largest first, each at the lowest place that is free all that time; Pisarchyk & Lee 2020).
+// Values whose dimensions depend on data are allocated when they are computed.
 #pragma once
 
 #include "engine/plan.h"

@@ -11,7 +11,7 @@
 
 namespace pare {
 
-// A tensor while a plan runs. Memory of the plan's own is aligned to 64 bytes; weights and feeds lie anywhere.
+// A tensor while a plan runs. Its bytes begin anywhere: weights are views of a file, others parts of a tensor.
 struct TensorView {
   DataType dtype = DataType::undefined;
   std::vector<int64_t> dims;

@@ -1,4 +1,6 @@
 /** Taking tensors apart and putting them together: Concat, Split, Slice, Compress, ReverseSequence, Trilu. */
+import { compile } from "../../lib/index.js";
+import { Model, Weight } from "../../lib/model/index.js";
 import { int64 } from "./infer.js";
 import { floats, int64s, runNode, tensor, testRunErrors, testRuns } from "./run.js";
 
@@ -181,4 +183,39 @@ testRunErrors({
     message: /the batch is 2/,
   },
   "Trilu of a list": { opType: "Trilu", inputs: [floats([3])], code: "PARE_SHAPE", message: /two dimensions/ },
+});
+
+/** Whatever is computed later, parts keep what they were: nothing may write over memory that they share. */
+test("parts of a tensor and of a weight share its memory", async () => {
+  const model = Model.create({ opset: 18, irVersion: 8 });
+  const { graph } = model;
+  graph.addInput("x", "float32", [1, 4, 3]);
+  for (const name of ["first", "doubled", "last", "sum", "all"]) graph.addOutput(name, "float32");
+  graph.addWeight("w", Weight.of("float32", [3, 3], [0, 1, 2, 3, 4, 5, 6, 7, 8]));
+  graph.addWeight("sizes", int64(1, 3));
+  for (const [name, value] of Object.entries({ one: 1, two: 2, three: 3 })) graph.addWeight(name, int64(value));
+  graph.addWeight("flat", int64(9));
+  graph.addNode({ opType: "Relu", inputs: ["x"], outputs: ["all"] });
+  graph.addNode({ opType: "Neg", inputs: ["all"], outputs: ["y"] });
+  graph.addNode({ opType: "Split", inputs: ["y", "sizes"], outputs: ["a", "b"], attributes: { axis: 1 } });
+  graph.addNode({ opType: "Add", inputs: ["a", "a"], outputs: ["doubled"] });
+  graph.addNode({ opType: "Slice", inputs: ["b", "two", "three", "one"], outputs: ["c"] });
+  graph.addNode({ opType: "Abs", inputs: ["b"], outputs: ["d"] });
+  graph.addNode({ opType: "Slice", inputs: ["w", "one", "two"], outputs: ["row"] });
+  graph.addNode({ opType: "Add", inputs: ["d", "row"], outputs: ["e"] });
+  graph.addNode({ opType: "Reshape", inputs: ["e", "flat"], outputs: ["sum"] });
+  graph.addNode({ opType: "Abs", inputs: ["c"], outputs: ["last"] });
+  graph.addNode({ opType: "Identity", inputs: ["a"], outputs: ["first"] });
+  const session = await compile(model);
+  const results = await session.run({ x: floats([1, 4, 3]) });
+  const numbers = Object.fromEntries(
+    Object.entries(results).map(([name, one]) => [name, Array.from(one.data as Float32Array, (value) => value + 0)]),
+  );
+  expect(numbers).toEqual({
+    first: [0, -1, -2],
+    doubled: [0, -2, -4],
+    last: [9, 10, 11],
+    sum: [6, 8, 10, 9, 11, 13, 12, 14, 16],
+    all: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
+  });
 });

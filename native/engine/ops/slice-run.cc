@@ -1,6 +1,7 @@
 // Running what takes tensors apart and puts them together: Concat, Split, Slice, Compress, ReverseSequence, Trilu.
 #include <cstring>
 
+#include "engine/part.h"
 #include "engine/run.h"
 #include "engine/shape-rules.h"
 #include "engine/strided-copy.h"
@@ -206,6 +207,71 @@ Status runTrilu(RunContext& c) {
   return c.execution->outcome();
 }
 
+int64_t product(const Dims& dims, size_t begin, size_t end) {
+  int64_t count = 1;
+  for (size_t axis = begin; axis < end; axis++) count *= dims[axis].number;
+  return count;
+}
+
+const TensorType* typeOf(std::span<const TensorType> types, const std::vector<ValueId>& ids, size_t at) {
+  return at < ids.size() && ids[at] >= 0 ? &types[static_cast<size_t>(ids[at])] : nullptr;
+}
+
+// Parts follow one another where nothing but ones stands before the axis.
+std::optional<size_t> partOfSplit(const NodeReader& reader, std::span<const TensorType> types, size_t output) {
+  const Node& node = reader.node();
+  const Dims& x = typeOf(types, node.inputs, 0)->dims;
+  const size_t axis = axisOf(reader.integer("axis"), x.size());
+  if (product(x, 0, axis) != 1) return std::nullopt;
+  int64_t start = 0, end = 0;
+  for (size_t i = 0; i <= output; i++) {
+    const TensorType* part = typeOf(types, node.outputs, i);
+    if (!part || part->dims.size() != x.size() || !part->dims[axis].isNumber()) return std::nullopt;
+    start = end;
+    end += part->dims[axis].number;
+  }
+  if (end > x[axis].number) return std::nullopt;
+  return static_cast<size_t>(start * product(x, axis + 1, x.size()));
+}
+
+// One axis is cut, by steps of one, and nothing but ones stands before it.
+std::optional<size_t> partOfSlice(const NodeReader& reader, std::span<const TensorType> types, size_t) {
+  const Node& node = reader.node();
+  const Dims &x = typeOf(types, node.inputs, 0)->dims, &y = typeOf(types, node.outputs, 0)->dims;
+  const auto listFrom = [&](size_t input, const char* name) -> std::optional<std::vector<int64_t>> {
+    if (reader.def().attribute(name)) return reader.integers(name);
+    const TensorType* list = typeOf(types, node.inputs, input);
+    if (!list || !list->elements) return std::nullopt;
+    std::vector<int64_t> numbers;
+    for (const Element& one : *list->elements) {
+      const auto whole = one.whole();
+      if (!whole) return std::nullopt;
+      numbers.push_back(*whole);
+    }
+    return numbers;
+  };
+  const auto starts = listFrom(1, "starts"), ends = listFrom(2, "ends"), axes = listFrom(3, "axes");
+  const auto steps = listFrom(4, "steps");
+  if (!starts || !ends || starts->size() != ends->size() || (axes && axes->size() != starts->size()))
+    return std::nullopt;
+  if ((typeOf(types, node.inputs, 3) && !axes) || (typeOf(types, node.inputs, 4) && !steps)) return std::nullopt;
+  if (steps && std::any_of(steps->begin(), steps->end(), [](int64_t step) { return step != 1; })) return std::nullopt;
+  size_t begin = 0;
+  bool isCut = false;
+  for (size_t axis = 0; axis < x.size(); axis++) {
+    if (y[axis] == x[axis]) continue;
+    if (isCut || product(x, 0, axis) != 1 || y[axis].number == 0) return std::nullopt;
+    isCut = true;
+    for (size_t i = 0; i < starts->size(); i++) {
+      if (axisOf(axes ? (*axes)[i] : static_cast<int64_t>(i), x.size()) != axis) continue;
+      const rules::Cut cut = rules::cut(x[axis].number, (*starts)[i], (*ends)[i], 1);
+      if (cut.count != y[axis].number) return std::nullopt;
+      begin = static_cast<size_t>(cut.start * product(x, axis + 1, x.size()));
+    }
+  }
+  return begin;
+}
+
 const OpRuns runs({
     {"Concat", runConcat, prepareMove},
     {"Split", runSplit, prepareMove},
@@ -214,6 +280,7 @@ const OpRuns runs({
     {"ReverseSequence", runReverseSequence, prepareMove},
     {"Trilu", runTrilu, prepareMove},
 });
+const PartRules parts({{"Split", partOfSplit}, {"Slice", partOfSlice}});
 
 }  // namespace
 }  // namespace pare
