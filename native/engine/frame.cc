@@ -167,7 +167,12 @@ Status Frame::inferOutputs(const Call& call) {
     std::vector<int64_t> dims;
     for (const Dim dim : type.dims)
       if (dim.isNumber()) dims.push_back(dim.number);
-    if (!type.ranked || dims.size() != type.dims.size()) continue;
+    if (!type.ranked || dims.size() != type.dims.size()) {
+      // Nothing that an earlier run left must be taken for this one's.
+      view(id).dims.assign(1, 0);
+      view(id).data = nullptr;
+      continue;
+    }
     if (Status status = allocate(id, dims); !status.ok()) return status;
   }
   return Status::success();

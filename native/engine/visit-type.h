@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "engine/data-type.h"
+#include "engine/status.h"
 
 namespace pare {
 
@@ -34,6 +35,34 @@ auto visitInteger(DataType type, Visit&& visit) {
 template <class Visit>
 auto visitOther(DataType type, Visit&& visit) {
   return type == DataType::float64 ? visit(double{}) : visitInteger(type, visit);
+}
+
+// The types that visitType knows.
+constexpr TypeSet visitedTypes = types::f32 | types::f64 | types::integers | types::boolean;
+
+// Calls visit.operator()<T>() with the C++ type of a number; bool is a byte.
+template <class Visit>
+Status visitType(DataType type, Visit&& visit) {
+  if (type == DataType::float32) return visit.template operator()<float>();
+  return visitOther(type, [&]<class T>(T) { return visit.template operator()<T>(); });
+}
+
+// The types whose elements are whole bytes, at most 8.
+constexpr TypeSet wholeByteTypes = types::numbers | types::boolean | types::float8s | DataType::complex64;
+
+// Calls visit.operator()<T>() with the unsigned type that is as large as an element.
+template <class Visit>
+Status visitSize(DataType type, Visit&& visit) {
+  switch (bitsOf(type)) {
+    case 8:
+      return visit.template operator()<uint8_t>();
+    case 16:
+      return visit.template operator()<uint16_t>();
+    case 32:
+      return visit.template operator()<uint32_t>();
+    default:
+      return visit.template operator()<uint64_t>();
+  }
 }
 
 }  // namespace pare
