@@ -97,7 +97,7 @@ class Sampler {
     double x = state_.alignsCorners ? (given + 1) / 2 * (size_ - 1) : ((given + 1) * size_ - 1) / 2;
     if (!(x > -1e9 && x < 1e9)) x = x > 0 ? 1e9 : -1e9;  // NaN is outside as well
     if (state_.sampling == Sampling::nearest) x = std::nearbyint(x);
-    if (x >= least_ && x <= most_) return x;
+    if ((x >= least_ && x <= most_) || state_.sampling == Sampling::cubic) return x;
     if (state_.padding == Padding::border) return std::clamp(x, 0.0, size_ - 1);
     if (state_.padding == Padding::reflection) return reflect(x, least_, most_);
     return x;
