@@ -29,7 +29,8 @@ export interface ExternalPlan {
 }
 
 /**
- * Brings external bytes in as views of the files that `open` opens (each once); the messages then say nothing external.
+ * Brings external bytes in as views of the files that `open` opens (each once), or that are `given` by their locations; the
+ * messages then say nothing external.
  * Only the folder of the model at `modelPath` is read: a model from elsewhere must not be able to name other files.
  * @returns whether there were any.
  * @throws PareError PARE_FILE for a path that leaves the folder, a missing file, or a range that the file does not hold.
@@ -38,21 +39,22 @@ export function resolveExternalData(
   model: ModelProto,
   modelPath: string | undefined,
   open: (path: string) => ByteSource,
+  given: ReadonlyMap<string, ByteSource> = new Map(),
 ): boolean {
-  const files = new Map<string, ByteSource>();
+  const files = new Map(given);
   let any = false;
   for (const [tensor, where] of tensorsOf(model)) {
     if (tensor.dataLocation !== Location.EXTERNAL) continue;
     any = true;
     const entries = new Map(tensor.externalData.map(({ key, value }) => [key, value]));
     const location = entries.get("location") ?? "";
-    if (modelPath === undefined)
+    let file = files.get(location);
+    if (!file && modelPath === undefined)
       throw new PareError(
         "PARE_FILE",
-        `${where} lies in "${location}", but a model given as bytes has no folder: load it by its path.`,
+        `${where} lies in "${location}", but a model given as bytes has no folder: load it by its path, or give externalData.`,
       );
-    let file = files.get(location);
-    if (!file) files.set(location, (file = open(pathWithin(modelPath, location, where))));
+    if (!file) files.set(location, (file = open(pathWithin(modelPath!, location, where))));
     tensor.rawData = sliceOf(file, tensor, entries, location, where);
     tensor.externalData = [];
     Reflect.deleteProperty(tensor, "dataLocation");

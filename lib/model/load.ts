@@ -21,6 +21,8 @@ export interface LoadOptions {
    * model lives.
    */
   mmap?: boolean;
+  /** Contents of data files, by the locations that the model names; others are opened beside the model's file. */
+  externalData?: Readonly<Record<string, Uint8Array | ArrayBuffer>>;
   signal?: AbortSignal;
 }
 
@@ -34,7 +36,10 @@ export async function load(source: string | Uint8Array | ArrayBuffer, options: L
 }
 
 /** The same at once: decoding 10 MB takes about 10 ms, whatever the weights' size. */
-export function loadSync(source: string | Uint8Array | ArrayBuffer, { mmap = true, signal }: LoadOptions = {}): Model {
+export function loadSync(
+  source: string | Uint8Array | ArrayBuffer,
+  { mmap = true, externalData = {}, signal }: LoadOptions = {},
+): Model {
   signal?.throwIfAborted();
   const path = typeof source === "string" ? source : undefined;
   const file = typeof source === "string" ? openSource(source, mmap) : memorySource(bytesOf(source));
@@ -50,7 +55,8 @@ export function loadSync(source: string | Uint8Array | ArrayBuffer, { mmap = tru
         `the file has ${formatCount(file.byteLength)} bytes; one ONNX file can have 2 GB, and keeps larger weights beside it.`,
       );
     const proto = decode(file.view(0, file.byteLength));
-    const hasExternalData = resolveExternalData(proto, path, (other) => openSource(other, mmap));
+    const given = new Map(Object.entries(externalData).map(([name, bytes]) => [name, memorySource(bytesOf(bytes))]));
+    const hasExternalData = resolveExternalData(proto, path, (other) => openSource(other, mmap), given);
     validate(proto);
     return new Model(proto, { ...(path === undefined ? {} : { path }), hasExternalData });
   });

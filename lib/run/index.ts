@@ -1,5 +1,6 @@
 /** Running models: in pare's own engine, or in the optional onnxruntime-node. */
 export { compile, InferenceSession, type CompileOptions, type Fetches, type RunOptions } from "./session.js";
+export { listSupportedBackends } from "./backend.js";
 export { compare, type CompareOptions } from "./compare.js";
 export { Comparison, type ModelTiming, type OutputComparison } from "./comparison.js";
 export { evaluate, type EvaluateOptions } from "./evaluate.js";

@@ -69,7 +69,7 @@ export class InferenceSession implements Common {
     this.#inputs = new Set(this.#feedNames);
   }
 
-  /** Loads and compiles a model: its path, or its bytes. ONNX Runtime's own options are taken and mean nothing here, save `intraOpNumThreads`. */
+  /** Loads and compiles a model: its path, or its bytes. ONNX Runtime's own options are taken and mean nothing here, save `intraOpNumThreads` and `externalData`. */
   static async create(
     model: string | ArrayBufferLike | Uint8Array,
     ...rest: (number | (Common.SessionOptions & CompileOptions) | undefined)[]
@@ -81,7 +81,10 @@ export class InferenceSession implements Common {
         ? model
         : new Uint8Array(model, numbers[0] ?? 0, numbers[1]);
     const threads = options.threads ?? (options.intraOpNumThreads === 0 ? undefined : options.intraOpNumThreads);
-    return compile(source, { ...options, ...(threads === undefined ? {} : { threads }) });
+    const loaded = await load(source, {
+      externalData: Object.fromEntries((options.externalData ?? []).map(dataFileOf)),
+    });
+    return compile(loaded, { ...options, ...(threads === undefined ? {} : { threads }) });
   }
 
   /**
@@ -205,6 +208,17 @@ export async function compile(
   );
 }
 
+/** A data file's name in the model, and its contents. */
+function dataFileOf(file: NonNullable<Common.SessionOptions["externalData"]>[number]): [string, Uint8Array] {
+  const { path, data } = typeof file === "string" ? { path: file, data: file } : file;
+  if (!ArrayBuffer.isView(data) && Object.prototype.toString.call(data) !== "[object ArrayBuffer]")
+    throw new PareError(
+      "PARE_TYPE",
+      `externalData "${path}" must come with its bytes; files beside the model are found.`,
+    );
+  return [path, data as Uint8Array];
+}
+
 const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(", ");
 
 /** By its shape: a Tensor may come from another copy of onnxruntime-common. */
@@ -224,3 +238,34 @@ function metadataOf({ name, dtype, dims }: Value): Common.ValueMetadata {
 }
 
 export type { OnnxValue };
+
+/** The types that onnxruntime-common declares under the same name. */
+// eslint-disable-next-line @typescript-eslint/no-namespace -- code for ONNX Runtime says InferenceSession.SessionOptions
+export declare namespace InferenceSession {
+  export type OnnxValueMapType = Common.OnnxValueMapType;
+  export type NullableOnnxValueMapType = Common.NullableOnnxValueMapType;
+  export type FeedsType = Common.FeedsType;
+  export type FetchesType = Common.FetchesType;
+  export type ReturnType = Common.ReturnType;
+  export type SessionOptions = Common.SessionOptions;
+  export type ExecutionProviderOptionMap = Common.ExecutionProviderOptionMap;
+  export type ExecutionProviderName = Common.ExecutionProviderName;
+  export type ExecutionProviderConfig = Common.ExecutionProviderConfig;
+  export type ExecutionProviderOption = Common.ExecutionProviderOption;
+  export type CpuExecutionProviderOption = Common.CpuExecutionProviderOption;
+  export type CudaExecutionProviderOption = Common.CudaExecutionProviderOption;
+  export type DmlExecutionProviderOption = Common.DmlExecutionProviderOption;
+  export type TensorRtExecutionProviderOption = Common.TensorRtExecutionProviderOption;
+  export type WebAssemblyExecutionProviderOption = Common.WebAssemblyExecutionProviderOption;
+  export type WebGLExecutionProviderOption = Common.WebGLExecutionProviderOption;
+  export type XnnpackExecutionProviderOption = Common.XnnpackExecutionProviderOption;
+  export type WebGpuExecutionProviderOption = Common.WebGpuExecutionProviderOption;
+  export type WebNNExecutionProviderOption = Common.WebNNExecutionProviderOption;
+  export type QnnExecutionProviderOption = Common.QnnExecutionProviderOption;
+  export type CoreMLExecutionProviderOption = Common.CoreMLExecutionProviderOption;
+  export type NnapiExecutionProviderOption = Common.NnapiExecutionProviderOption;
+  export type RunOptions = Common.RunOptions;
+  export type ValueMetadata = Common.ValueMetadata;
+  export type NonTensorValueMetadata = Common.NonTensorValueMetadata;
+  export type TensorValueMetadata = Common.TensorValueMetadata;
+}

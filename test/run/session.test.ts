@@ -1,5 +1,8 @@
 /** Sessions: the interface of onnxruntime-common, results for changing shapes, buffers of the caller, errors, many at once. */
-import { compile, InferenceSession, kernels, Model, Tensor, Weight } from "../../lib/index.js";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { compile, InferenceSession, kernels, listSupportedBackends, Model, Tensor, Weight } from "../../lib/index.js";
 import { expectCode } from "../errors.js";
 import { mlp } from "../models.js";
 
@@ -103,4 +106,31 @@ test("an initializer that is an input too holds where it is not fed", async () =
   expect(session.runSync(feedOf(2)).y!.data).toEqual(expected(2));
   const zeros = new Tensor("float32", new Float32Array(24), [6, 4]);
   expect(session.runSync({ ...feedOf(2), w: zeros }).y!.data).toEqual(new Float32Array(8));
+});
+
+test("weights in data files may be given as bytes beside the model's bytes", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "pare-session-"));
+  try {
+    const path = join(folder, "big.onnx");
+    await mlp().save(path, { externalData: true });
+    const x = new Tensor("float32", ramp(784), [1, 784]);
+    const [bytes, data] = [readFileSync(path), readFileSync(`${path}_data`)];
+    await expectCode(() => InferenceSession.create(bytes), "PARE_FILE");
+    const files = [{ path: "big.onnx_data", data: new Uint8Array(data) }];
+    const session = await InferenceSession.create(bytes, { externalData: files });
+    expect(session.runSync({ x })).toEqual((await InferenceSession.create(path)).runSync({ x }));
+    const named = { externalData: ["big.onnx_data"] };
+    await expectCode(() => InferenceSession.create(bytes, named), "PARE_TYPE");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("an input that has a value is not listed, as in ONNX Runtime", async () => {
+  const model = smallModel();
+  model.graph.addInput("w", "float32", [6, 4]);
+  const options: InferenceSession.SessionOptions = { executionProviders: ["cpu"], graphOptimizationLevel: "all" };
+  const session = await InferenceSession.create(model.toBytes(), options);
+  expect([session.inputNames, session.inputMetadata.length]).toEqual([["x"], 1]);
+  expect(listSupportedBackends()).toEqual([{ name: "cpu", bundled: true }]);
 });
