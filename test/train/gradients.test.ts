@@ -255,7 +255,9 @@ const cases: Case[] = [
 ];
 
 /** Numbers that differ from one another and keep off zero. */
-function valuesOf(count: number, seed: number, positive: boolean): Float32Array {
+function valuesOf(count: number, seed: number, positive: boolean, apart = false): Float32Array {
+  // Further apart than the steps of finite differences, for what chooses among them.
+  if (apart) return Float32Array.from({ length: count }, (_, i) => (((i * 37 + 11) % 257) - 128.5 + 0.4 * seed) / 40);
   return Float32Array.from({ length: count }, (_, i) => {
     const value = Math.sin((i + 1) * 1.7 + seed * 2.3) * 1.3 + Math.cos(i * 0.3 + seed) * 0.2;
     const off = Math.abs(value) < 0.12 ? value + 0.25 * Math.sign(value || 1) : value;
@@ -277,7 +279,7 @@ async function makeModel({ op, inputs, attributes, outputs = 1, positive = false
     const dims = input;
     graph.addInput(`in${i}`, "float32", dims);
     const count = dims.reduce((product, dim) => product * dim, 1);
-    feeds[`in${i}`] = new Tensor("float32", valuesOf(count, i, positive), dims);
+    feeds[`in${i}`] = new Tensor("float32", valuesOf(count, i, positive, /Max|Min/.test(op)), dims);
     return `in${i}`;
   });
   const results = build.node(op, names, outputs, attributes);

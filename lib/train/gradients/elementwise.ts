@@ -140,6 +140,7 @@ export const elementwise: Record<string, Rule> = {
   Round: rule(() => []),
   Shape: rule(() => []),
   Size: rule(() => []),
+  "pare.DropoutMask": rule(() => []),
 };
 
 function extreme(

@@ -143,6 +143,11 @@ const batchNormTraining = rule((node, [dy], b) => {
 const softmaxAxis = (node: Node, b: GradientBuild): number =>
   b.axis(b.numberOf(node, "axis", -1), b.dims(node.inputs[0]!).length);
 
+/** dy − eʸ·Σ dy */
+function logSoftmaxGradient(dy: string, y: string, axis: number, b: GradientBuild): string {
+  return b.op("Sub", dy, b.op("Mul", b.op("Exp", y), b.sum(dy, [axis], true)));
+}
+
 /** The loss's attributes, handed on. */
 function lossAttributes(node: Node): Record<string, number | string> {
   const ignored = node.attribute("ignore_index") as number | undefined;
@@ -178,16 +183,16 @@ export const products: Record<string, Rule> = {
     const sum = b.sum(b.op("Mul", dy, y), [softmaxAxis(node, b)], true);
     return [b.op("Mul", y, b.op("Sub", dy, sum))];
   }),
-  // dy − eʸ·Σ dy
-  LogSoftmax: rule((node, [dy], b) => {
-    const sum = b.sum(dy!, [softmaxAxis(node, b)], true);
-    return [b.op("Sub", dy, b.op("Mul", b.op("Exp", node.outputs[0]), sum))];
-  }),
-  SoftmaxCrossEntropyLoss: rule((node, [dy], b) => {
+  LogSoftmax: rule((node, [dy], b) => [logSoftmaxGradient(dy!, node.outputs[0]!, softmaxAxis(node, b), b)]),
+  SoftmaxCrossEntropyLoss: rule((node, [dy, dLogarithms], b) => {
     const [scores, labels, weights] = node.inputs;
     const known = node.outputs[1] ?? "";
     const logarithms = known === "" ? b.op("LogSoftmax", scores, { axis: 1 }) : known;
-    return [b.op("pare.SoftmaxCrossEntropyGrad", dy, logarithms, labels, weights, lossAttributes(node))];
+    const parts: string[] = [];
+    if (dy !== undefined)
+      parts.push(b.op("pare.SoftmaxCrossEntropyGrad", dy, logarithms, labels, weights, lossAttributes(node)));
+    if (dLogarithms !== undefined) parts.push(logSoftmaxGradient(dLogarithms, logarithms, 1, b));
+    return [parts.length === 2 ? b.op("Add", ...parts) : parts[0]];
   }),
   NegativeLogLikelihoodLoss: rule((node, [dy], b) => {
     const [input, labels, weights] = node.inputs;
