@@ -28,6 +28,7 @@ std::optional<int64_t> wholeNumber(double value) {
 
 Element compare(SymbolTable& symbols, ElementOp op, const Element& a, const Element& b) {
   const auto x = a.number(), y = b.number();
+  if (x && y && (std::isnan(*x) || std::isnan(*y))) return truth(false);
   const bool bothIntegers = a.kind == Element::Kind::integer && b.kind == Element::Kind::integer;
   const auto less = [&](const Element& p, const Element& q) -> std::optional<bool> {
     if (bothIntegers) return symbols.less(p.integer, q.integer);
@@ -95,6 +96,19 @@ Element combineIntegers(SymbolTable& symbols, ElementOp op, Dim a, Dim b) {
   }
 }
 
+// A number that wraps round in a narrow type is not followed.
+Element fitting(DataType type, const Element& element) {
+  const auto whole = element.whole();
+  if (!whole || !types::integers.contains(type)) return element;
+  const unsigned bits = bitsOf(type);
+  const bool isSigned = types::signedIntegers.contains(type);
+  if (!isSigned && *whole < 0) return {};
+  const unsigned magnitudeBits = isSigned ? bits - 1 : bits;
+  if (magnitudeBits >= 63) return element;
+  const int64_t bound = int64_t{1} << magnitudeBits;
+  return *whole < bound && *whole >= (isSigned ? -bound : 0) ? element : Element();
+}
+
 double combineReals(ElementOp op, double a, double b) {
   switch (op) {
     case ElementOp::add:
@@ -106,9 +120,9 @@ double combineReals(ElementOp op, double a, double b) {
     case ElementOp::divide:
       return a / b;
     case ElementOp::minimum:
-      return std::fmin(a, b);
+      return a < b || std::isnan(a) ? a : b;
     case ElementOp::maximum:
-      return std::fmax(a, b);
+      return a > b || std::isnan(a) ? a : b;
     case ElementOp::power:
       return std::pow(a, b);
     default:
@@ -145,7 +159,7 @@ Element combine(SymbolTable& symbols, ElementOp op, DataType type, const Element
     if (a.kind != Element::Kind::integer || b.kind != Element::Kind::integer) return {};
     const Element result = combineIntegers(symbols, op, a.integer, b.integer);
     symbols.takeOverflow();  // in values it is only one more thing unknown
-    return result;
+    return fitting(type, result);
   }
   const auto x = a.number(), y = b.number();
   if (x && y) return op == ElementOp::modulo ? Element() : rounded(type, combineReals(op, *x, *y));
@@ -188,12 +202,12 @@ Element map(SymbolTable& symbols, ElementMap op, DataType type, const Element& a
       case ElementMap::negate: {
         const Dim negative = symbols.multiply(a.integer, -1);
         symbols.takeOverflow();
-        return negative;
+        return fitting(type, negative);
       }
       case ElementMap::absolute:
         if (symbols.isNeverNegative(a.integer)) return a;
         if (!a.integer.isNumber() || a.integer.number == std::numeric_limits<int64_t>::min()) return {};
-        return Dim(-a.integer.number);
+        return fitting(type, Dim(-a.integer.number));
       case ElementMap::ceil:
       case ElementMap::floor:
       case ElementMap::round:
@@ -222,7 +236,7 @@ Element map(SymbolTable& symbols, ElementMap op, DataType type, const Element& a
     case ElementMap::reciprocal:
       return rounded(type, 1 / *x);
     case ElementMap::sign:
-      return rounded(type, (*x > 0) - (*x < 0));
+      return rounded(type, std::isnan(*x) ? *x : (*x > 0) - (*x < 0));
     case ElementMap::negation:
       break;
   }

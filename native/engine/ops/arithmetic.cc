@@ -12,6 +12,11 @@ Status variadicOf(ShapeContext& c) {
   return c.inputCount() == 2 ? rules::combined<op>(c) : rules::broadcastAll(c);
 }
 
+// Only remainders with the divisor's sign are followed.
+Status modulo(ShapeContext& c) {
+  return c.integer("fmod") == 0 ? rules::combined<ElementOp::modulo>(c) : rules::broadcastAll(c);
+}
+
 Status summed(ShapeContext& c) { return c.opset() < 8 ? rules::sameAsFirst(c) : rules::broadcastAll(c); }
 
 constexpr unsigned traits = trait::elementwise | trait::inPlace;
@@ -71,7 +76,7 @@ const OpRows rows({
      .attributes = {{"fmod", integer, 0}},
      .types = {{"T", numbers}},
      .traits = traits,
-     .shape = rules::combined<ElementOp::modulo>},
+     .shape = modulo},
     {.name = "BitShift",
      .since = 11,
      .inputs = {{"X", "T"}, {"Y", "T"}},

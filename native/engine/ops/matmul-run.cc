@@ -3,6 +3,7 @@
 #include <array>
 
 #include "engine/blob.h"
+#include "engine/matmul-types.h"
 #include "engine/matmul.h"
 #include "engine/run.h"
 
@@ -33,7 +34,7 @@ Status pack(PrepareContext& c, ProductState& state) {
 }
 
 Status prepareMatmul(PrepareContext& c) {
-  if (Status status = c.needType(types::f32); !status.ok()) return status;
+  if (c.in(0).dtype != DataType::float32) return prepareOtherMatmul(c);
   auto& state = c.make<ProductState>();
   if (c.def().attribute("transA")) {
     state.transposeA = c.integer("transA") != 0;
@@ -92,6 +93,7 @@ struct Batches {
 };
 
 Status runMatmul(RunContext& c) {
+  if (c.in(0).dtype != DataType::float32) return runOtherMatmul(c);
   const auto& state = c.state<ProductState>();
   const TensorView &left = c.in(0), &right = c.in(1), &y = c.out(0);
   const Matrices a(left.dims, true, state.transposeBatchA), b(right.dims, false, state.transposeBatchB);
@@ -136,7 +138,7 @@ Status runMatmul(RunContext& c) {
 }
 
 Status prepareGemm(PrepareContext& c) {
-  if (Status status = c.needType(types::f32); !status.ok()) return status;
+  if (c.in(0).dtype != DataType::float32) return prepareOtherGemm(c);
   auto& state = c.make<ProductState>();
   state.transposeA = c.integer("transA") != 0;
   state.transposeB = c.integer("transB") != 0;
@@ -153,6 +155,7 @@ Status prepareGemm(PrepareContext& c) {
 }
 
 Status runGemm(RunContext& c) {
+  if (c.in(0).dtype != DataType::float32) return runOtherGemm(c);
   const auto& state = c.state<ProductState>();
   const TensorView &a = c.in(0), &b = c.in(1), &y = c.out(0);
   const auto n = static_cast<size_t>(y.dims[1]);
