@@ -62,6 +62,14 @@ export interface NativeComparison {
   nanCount: number;
 }
 
+/** Of the finite values (Infinity and −Infinity where there are none), and how many are not. */
+export interface NativeExtent {
+  low: number;
+  high: number;
+  nanCount: number;
+  infiniteCount: number;
+}
+
 /** Halves, how many magnitudes came from below and above the bounds, and how far the halves are from what was left. */
 export interface NativeHalf {
   data: ArrayBuffer | TypedArray;
@@ -205,6 +213,10 @@ export interface Binding {
   quantizationError(x: Floats, q: TypedArray, layout: QuantizationLayout, grid: NativeGrid, call?: NativeCall): unknown;
   /** → NativeComparison. */
   compare(a: Floats, b: Floats, call?: NativeCall): unknown;
+  /** Gives a NativeExtent. */
+  extent(x: Floats, call?: NativeCall): unknown;
+  /** Gives an ArrayBuffer of a float64 for each bin; edges ascend, nearly evenly spaced. */
+  histogram(x: Floats, edges: Float32Array, call?: NativeCall): unknown;
   /** x is [k, n], row-major; blockSize a power of two from 16 to 256; → NativeMatMulNBits. */
   packMatMulNBits(
     x: Floats,

@@ -2,6 +2,7 @@
 import { compare } from "./compare.js";
 import * as float16 from "./float16.js";
 import * as fourBit from "./four-bit.js";
+import * as histograms from "./histogram.js";
 import { asynchronous, synchronous } from "./kernel.js";
 import * as pruning from "./prune.js";
 import * as quantization from "./quantize.js";
@@ -10,6 +11,7 @@ import * as matmul from "./matmul.js";
 
 export type { Comparison } from "./compare.js";
 export type { Bnb4, Bnb4Options, MatMulNBits, MatMulNBitsOptions } from "./four-bit.js";
+export type { Extent, HistogramOptions } from "./histogram.js";
 export type { KernelOptions } from "./kernel.js";
 export type { MatmulIntegerOptions, MatmulOptions, PackedMatrix, PackOptions } from "./matmul.js";
 export type { FromHalfOptions, ToHalfOptions } from "./float16.js";
@@ -54,6 +56,10 @@ export const kernels = {
   packBnb4: synchronous(fourBit.packBnb4),
   /** Errors, cosine and signal-to-noise ratio between two arrays. */
   compare: synchronous(compare),
+  /** The smallest and the largest finite value, and how many are not finite. */
+  extent: synchronous(histograms.extent),
+  /** How many values each bin holds: from its edge to the next, the last one's upper edge included. */
+  histogram: synchronous(histograms.histogram),
   /** Rows become columns. */
   transpose: synchronous(transpose),
   /** The k-th smallest |x|, exact; k = round(sparsity · n), half to even. */
@@ -83,6 +89,8 @@ export const kernels = {
     packMatMulNBits: asynchronous(fourBit.packMatMulNBits),
     packBnb4: asynchronous(fourBit.packBnb4),
     compare: asynchronous(compare),
+    extent: asynchronous(histograms.extent),
+    histogram: asynchronous(histograms.histogram),
     transpose: asynchronous(transpose),
     matmul: asynchronous(matmul.matmul),
     matmulInteger: asynchronous(matmul.matmulInteger),

@@ -7,6 +7,8 @@ import { fourBitOps, quantizeFourBit } from "./four-bit.js";
 import { convertToHalf } from "./half.js";
 import { isLoose, quantizeLoose } from "./loose.js";
 import { isHalf, resolveOptions, type QuantizeOptions, type Resolved } from "./options.js";
+import { quantizeStatic } from "./static/index.js";
+import { staticOps } from "./static/plan.js";
 import { opsetForWeights, quantizeWeights, weightOps } from "./weights.js";
 import { WeightWork, type Moved } from "./work.js";
 
@@ -41,6 +43,7 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
   if (loose) quantizeLoose(result, resolved, work, report);
   else if (isHalf(dtype)) convertToHalf(result, resolved, work, report);
   else if (mode === "dynamic") quantizeDynamic(result, resolved, work, report);
+  else if (mode === "static") await quantizeStatic(result, resolved, work, report);
   else if (mode === "weights") quantizeWeights(result, resolved, work, report);
   else quantizeFourBit(result, resolved, work, report);
   if (!loose) result.graph.removeUnused();
@@ -77,6 +80,7 @@ function neededOpset(options: Resolved): { version: number; needs: string; other
   if (dtype === "float16") return { version: 7, needs: "Cast" };
   if (dtype === "bfloat16") return { version: 13, needs: "Cast to bfloat16" };
   if (mode === "dynamic") return { version: 11, needs: "DynamicQuantizeLinear" };
+  if (mode === "static") return { version: 13, needs: "DequantizeLinear with an axis" };
   if (mode !== "weights") return { version: 7, needs: "MatMul" };
   const needed = { version: opsetForWeights(options), needs: "DequantizeLinear" };
   if (blockSize > 0) return needed;
@@ -103,6 +107,8 @@ function reportMoved(moved: readonly Moved[], { smallest, largest }: Resolved, r
 
 function nothing({ mode, dtype }: Resolved): string {
   if (isHalf(dtype)) return "Nothing was converted: the model has no float32 weights that an operator reads.";
-  const ops = mode === "dynamic" ? dynamicOps : mode === "weights" ? weightOps : fourBitOps;
+  const ops = { dynamic: dynamicOps, static: staticOps, weights: weightOps, matmulnbits: fourBitOps, bnb4: fourBitOps }[
+    mode
+  ];
   return `Nothing was quantized: mode "${mode}" takes ${ops.join(", ")} with constant float32 weights.`;
 }

@@ -2,6 +2,7 @@
 import { PareError } from "../errors.js";
 import { requireFilter, type NameFilter } from "../rewrite/names.js";
 import type { LongCall } from "../progress.js";
+import { resolveStatic, staticOptionNames, type ResolvedStatic, type StaticOptions } from "./static/options.js";
 
 /** Integer types, half floats, and the 4-bit float codes of bitsandbytes. */
 export const quantizeDtypes = [
@@ -21,13 +22,13 @@ export type IntegerDtype = "int8" | "uint8" | "int16" | "uint16" | "int4" | "uin
 export type HalfDtype = "float16" | "bfloat16";
 export type BitsAndBytesDtype = "nf4" | "fp4";
 
-export const quantizeModes = ["dynamic", "weights", "matmulnbits", "bnb4"] as const;
+export const quantizeModes = ["dynamic", "static", "weights", "matmulnbits", "bnb4"] as const;
 export type QuantizeMode = (typeof quantizeModes)[number];
 
 /** The modes of each type, its default first. */
 const modesOf: Record<QuantizeDtype, readonly QuantizeMode[]> = {
-  int8: ["dynamic", "weights"],
-  uint8: ["dynamic", "weights"],
+  int8: ["dynamic", "static", "weights"],
+  uint8: ["dynamic", "static", "weights"],
   int16: ["weights"],
   uint16: ["weights"],
   int4: ["matmulnbits", "weights"],
@@ -38,11 +39,12 @@ const modesOf: Record<QuantizeDtype, readonly QuantizeMode[]> = {
   fp4: ["bnb4"],
 };
 
-export interface QuantizeOptions extends LongCall {
+export interface QuantizeOptions extends LongCall, StaticOptions {
   /** Type of the weights in the new model. */
   dtype: QuantizeDtype;
   /**
    * "dynamic": integer arithmetic, activations quantized as they come (int8, uint8; their default).
+   * "static": integer arithmetic, activations' ranges fixed beforehand from `calibration` data (int8, uint8).
    * "weights": weights stored small and widened where they are used (DequantizeLinear), or the whole model in float16 or
    * bfloat16 with its inputs and outputs kept.
    * "matmulnbits": com.microsoft MatMulNBits (int4, uint4; their default). "bnb4": com.microsoft MatMulBnb4 (nf4, fp4).
@@ -76,7 +78,7 @@ export interface QuantizeOptions extends LongCall {
 }
 
 /** Options with every default in place. */
-export interface Resolved extends QuantizeOptions {
+export interface Resolved extends Omit<QuantizeOptions, keyof StaticOptions>, ResolvedStatic {
   mode: QuantizeMode;
   perChannel: boolean;
   reduceRange: boolean;
@@ -90,6 +92,7 @@ export interface Resolved extends QuantizeOptions {
 const known = new Set<string>([
   ...["dtype", "mode", "perChannel", "reduceRange", "blockSize", "symmetric", "opTypes", "nodes", "accuracyLevel"],
   ...["smallest", "largest", "blockedOps", "keepIoTypes", "threads", "signal", "onProgress"],
+  ...staticOptionNames,
 ]);
 
 /** Checks what was asked for and fills in the defaults; `preferred` is the mode where the type has it. Throws PARE_OPTION. */
@@ -115,7 +118,7 @@ export function resolveOptions(options: QuantizeOptions, preferred?: QuantizeMod
       )}.`,
     );
   for (const name of ["perChannel", "reduceRange", "symmetric", "keepIoTypes"] as const) boolean(options[name], name);
-  const integers = mode === "dynamic" || (mode === "weights" && !isHalf(dtype));
+  const integers = mode === "dynamic" || mode === "static" || (mode === "weights" && !isHalf(dtype));
   only(options.perChannel, "perChannel", integers, mode, dtype);
   only(options.reduceRange, "reduceRange", integers, mode, dtype);
   only(options.symmetric, "symmetric", integers || mode === "matmulnbits", mode, dtype);
@@ -134,9 +137,11 @@ export function resolveOptions(options: QuantizeOptions, preferred?: QuantizeMod
   const { accuracyLevel } = options;
   if (accuracyLevel !== undefined && ![0, 1, 2, 3, 4].includes(accuracyLevel))
     throw new PareError("PARE_OPTION", `accuracyLevel must be 0, 1, 2, 3 or 4; got ${accuracyLevel}.`);
+  for (const name of staticOptionNames) only(options[name], name, mode === "static", mode, dtype);
   for (const name of ["opTypes", "nodes"] as const) requireFilter(options[name], name);
   return {
     ...options,
+    ...resolveStatic(options, mode === "static", dtype),
     mode,
     perChannel: options.perChannel ?? (mode === "weights" && options.blockSize === undefined),
     reduceRange: options.reduceRange ?? false,
@@ -153,8 +158,8 @@ export function isHalf(dtype: QuantizeDtype): dtype is HalfDtype {
 }
 
 function blockSizeOf({ blockSize, perChannel, dtype }: QuantizeOptions, mode: QuantizeMode): number {
-  only(blockSize, "blockSize", mode !== "dynamic" && !isHalf(dtype), mode, dtype);
-  if (blockSize === undefined) return { matmulnbits: 32, bnb4: 64, dynamic: 0, weights: 0 }[mode];
+  only(blockSize, "blockSize", mode !== "dynamic" && mode !== "static" && !isHalf(dtype), mode, dtype);
+  if (blockSize === undefined) return { matmulnbits: 32, bnb4: 64, dynamic: 0, static: 0, weights: 0 }[mode];
   const powerOfTwo =
     Number.isInteger(blockSize) && blockSize >= 16 && blockSize <= 256 && Number.isInteger(Math.log2(blockSize));
   if (mode !== "weights" && !powerOfTwo)

@@ -96,7 +96,7 @@ export class WeightWork {
     };
     this.#add(about.name, weight, async () => {
       const out = turn ? allocateBytes(result.data.bytes.byteLength) : result.data.bytes;
-      const made = await this.#native<NativeQuantized>((call) =>
+      const made = await this.native<NativeQuantized>((call) =>
         binding.quantize(
           weight.bytes,
           layout,
@@ -108,7 +108,7 @@ export class WeightWork {
       copy(made.scale, result.scale);
       copy(made.zeroPoint, result.zeroPoint);
       const grid = { dtype, scale: result.scale.bytes, zeroPoint: result.zeroPoint.bytes };
-      const error = await this.#native<NativeQuantizationError>((call) =>
+      const error = await this.native<NativeQuantizationError>((call) =>
         binding.quantizationError(weight.bytes, out, layout, grid, call),
       );
       if (turn) await this.#turn(out, weight.dims, result.data.bytes);
@@ -135,7 +135,7 @@ export class WeightWork {
     this.#add(about.name, weight, async () => {
       const x = turn ? await this.#floatsTurned(weight) : weight.bytes;
       const options = { k, n, blockSize, symmetric, out: result.data.bytes, measure: true };
-      const made = await this.#native<NativeMatMulNBits>((call) => binding.packMatMulNBits(x, options, call));
+      const made = await this.native<NativeMatMulNBits>((call) => binding.packMatMulNBits(x, options, call));
       copy(made.scales, result.scale);
       if (result.zeroPoint) copy(made.zeroPoints!, result.zeroPoint);
       this.#row(weight, about, symmetric ? "int4" : "uint4", Object.values(result), made.error);
@@ -158,7 +158,7 @@ export class WeightWork {
     this.#add(about.name, weight, async () => {
       const x = turn ? await this.#floatsTurned(weight) : weight.bytes;
       const options = { k, n, blockSize, type, out: result.data.bytes, measure: true };
-      const made = await this.#native<NativeBnb4>((call) => binding.packBnb4(x, options, call));
+      const made = await this.native<NativeBnb4>((call) => binding.packBnb4(x, options, call));
       copy(made.absmax, result.absmax);
       this.#row(weight, about, type, Object.values(result), made.error);
     });
@@ -171,13 +171,18 @@ export class WeightWork {
     this.#add(about.name, weight, async () => {
       const { smallest, largest } = this.#options;
       const bounds = dtype === "float16" ? { smallest, largest } : undefined;
-      const { raised, lowered, error } = await this.#native<NativeHalf>((call) =>
+      const { raised, lowered, error } = await this.native<NativeHalf>((call) =>
         binding.toHalfMeasured(dtype, weight.bytes, bounds, result.bytes, call),
       );
       this.#row(weight, about, dtype, [result], error);
       if (raised + lowered > 0) this.#moved.push({ name: about.name, raised, lowered });
     });
     return result;
+  }
+
+  /** Runs something that needs what was asked for before it. */
+  later(what: string, weight: Weight, run: () => Promise<void>): void {
+    this.#add(what, weight, run);
   }
 
   /** Weights whose values were moved to fit float16. */
@@ -203,7 +208,8 @@ export class WeightWork {
     this.#jobs.push({ what, bytes: weight.bytes.byteLength, run });
   }
 
-  async #native<Result>(start: (call: NativeCall) => unknown): Promise<Result> {
+  /** A native call off the event loop, with these options' threads and signal. */
+  async native<Result>(start: (call: NativeCall) => unknown): Promise<Result> {
     return (await offLoop(start, this.#options)) as Result;
   }
 
@@ -213,14 +219,14 @@ export class WeightWork {
     const size = rows * columns;
     for (let start = 0; start < bytes.byteLength; start += size) {
       const from = bytes.subarray(start, start + size);
-      await this.#native((call) => binding.transpose(from, 1, rows, columns, out.subarray(start, start + size), call));
+      await this.native((call) => binding.transpose(from, 1, rows, columns, out.subarray(start, start + size), call));
     }
   }
 
   async #floatsTurned(weight: Weight): Promise<Uint8Array> {
     const [rows, columns] = weight.dims as [number, number];
     const out = allocateBytes(weight.bytes.byteLength);
-    await this.#native((call) => binding.transpose(weight.bytes, 4, rows, columns, out, call));
+    await this.native((call) => binding.transpose(weight.bytes, 4, rows, columns, out, call));
     return out;
   }
 
@@ -249,7 +255,8 @@ export class WeightWork {
 
 const turned = (dims: readonly number[]): number[] => [...dims.slice(0, -2), dims.at(-1)!, dims.at(-2)!];
 
-function empty(dtype: Weight["dtype"], dims: readonly number[]): Weight {
+/** A weight of zeros. */
+export function empty(dtype: Weight["dtype"], dims: readonly number[]): Weight {
   return new Weight(dtype, [...dims], allocateBytes(byteLengthOf(dtype, dims, "weight")));
 }
 

@@ -10,6 +10,7 @@ extern const Float16Kernels float16Kernels;
 extern const QuantizeKernels quantizeKernels;
 extern const FourBitKernels fourBitKernels;
 extern const CompareKernels compareKernels;
+extern const HistogramKernels histogramKernels;
 extern const TransposeKernels transposeKernels;
 extern const MathKernels mathKernels;
 extern const BinaryKernels binaryKernels;
@@ -37,6 +38,7 @@ const KernelTable kernelTable{
     .quantize = &quantizeKernels,
     .fourBit = &fourBitKernels,
     .compare = &compareKernels,
+    .histogram = &histogramKernels,
     .transpose = &transposeKernels,
     .math = &mathKernels,
     .binary = &binaryKernels,

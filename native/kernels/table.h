@@ -10,6 +10,7 @@
 #include "kernels/float16.h"
 #include "kernels/four-bit-product.h"
 #include "kernels/four-bit.h"
+#include "kernels/histogram.h"
 #include "kernels/layer-norm.h"
 #include "kernels/logic.h"
 #include "kernels/math.h"
@@ -33,6 +34,7 @@ struct KernelTable {
   const QuantizeKernels* quantize;
   const FourBitKernels* fourBit;
   const CompareKernels* compare;
+  const HistogramKernels* histogram;
   const TransposeKernels* transpose;
   const MathKernels* math;
   const BinaryKernels* binary;

@@ -10,7 +10,7 @@ const cases: [title: string, options: unknown, message: RegExp][] = [
   ["no options", undefined, /takes options such as/],
   ["an unknown type", { dtype: "int3" }, /dtype must be one of int8, .*fp4; got "int3"/],
   ["no type", {}, /dtype must be one of .*; got undefined/],
-  ["an unknown mode", { dtype: "int8", mode: "static" }, /mode must be one of dynamic, .*; got "static"/],
+  ["an unknown mode", { dtype: "int8", mode: "fast" }, /mode must be one of dynamic, .*; got "fast"/],
   [
     "a mode that has no such type",
     { dtype: "int16", mode: "dynamic" },
