@@ -7,6 +7,7 @@ import { calibrate } from "./calibration.js";
 import { Parameters } from "./parameters.js";
 import { declines, Plan } from "./plan.js";
 import { giver, writeQdq } from "./qdq.js";
+import { observedByOperators, writeOperators } from "./qoperator.js";
 import type { Range } from "./thresholds.js";
 
 /** Rewrites the model, whose opset suffices already; weights are filled when `work` runs. */
@@ -17,9 +18,8 @@ export async function quantizeStatic(
   report: Report,
 ): Promise<Parameters> {
   const original = model.clone();
-  const plan = new Plan(model, options, report);
-  const wanted = new Set<string>();
-  for (const name of plan.tensors.keys()) if (!plan.constant(name)) wanted.add(giver(plan.tensors, name));
+  const plan = options.format === "qdq" ? new Plan(model, options, report) : undefined;
+  const wanted = plan ? observedByPairs(plan) : observedByOperators(model, options);
   const inherits = inheritances(original, options, wanted);
   const observed = [...new Set([...wanted, ...inherits.values()])];
   const { ranges, batches, nonFinite } = await calibrate(original, observed, options.calibration!, {
@@ -34,9 +34,15 @@ export async function quantizeStatic(
   for (const [name, count] of nonFinite)
     report.note(`${name} had ${count} values that are NaN or infinite on the calibration data; they were left out.`);
   report.note(`${observed.length} activations were observed on ${batches} ${batches === 1 ? "batch" : "batches"}.`);
-  const parameters = new Parameters(plan.graph, options, ranges, work);
-  writeQdq(plan, parameters);
+  const parameters = new Parameters(model.graph, options, ranges, work);
+  if (plan) writeQdq(plan, parameters);
+  else writeOperators(model, options, parameters, report);
   return parameters;
+}
+
+function observedByPairs(plan: Plan): Set<string> {
+  const givers = [...plan.tensors.keys()].map((name) => giver(plan.tensors, name));
+  return new Set(givers.filter((name) => !plan.constant(name)));
 }
 
 /** Softmax gives values from 0 to 1, whatever was seen. */

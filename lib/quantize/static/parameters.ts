@@ -8,8 +8,8 @@ import { empty, type IntegerSpec, type IntegerWeights, type WeightWork } from ".
 import { gridOf, roundHalfEven, type Grid } from "./grid.js";
 import type { Range } from "./thresholds.js";
 
-/** How an activation's integers are read, and the names of what says so in the graph. */
-export interface Activation extends Grid {
+/** How an activation's integers are read: the names of what says so in the graph. */
+export interface Activation {
   scaleName: string;
   zeroPointName: string;
 }
@@ -45,11 +45,6 @@ export class Parameters {
     this.#work = work;
   }
 
-  /** Whether the activation was observed. */
-  knows(name: string): boolean {
-    return this.#ranges.has(name);
-  }
-
   /** An activation's grid: what its range says, or `given`. */
   activation(name: string, given?: Grid): Activation {
     let known = this.activations.get(name);
@@ -59,7 +54,6 @@ export class Parameters {
       if (!range && !given) throw new PareError("PARE_MODEL", `the activation "${name}" was not observed.`);
       const grid = given ?? gridOf(range!, activationType, activationSymmetric);
       known = {
-        ...grid,
         scaleName: this.#graph.addWeight(`${name}_scale`, Weight.of("float32", [], [grid.scale])),
         zeroPointName: this.#graph.addWeight(`${name}_zero_point`, Weight.of(activationType, [], [grid.zeroPoint])),
       };
@@ -105,7 +99,7 @@ export class Parameters {
    * A bias as int32, whose scale is the product of its node's input's and weight's; undefined where it has another number
    * of elements than the weight has scales. A weight whose scale is so small that the bias would not fit gets a larger one.
    */
-  bias(name: string, input: string, weight: string, beta: number): Constant | undefined {
+  bias(name: string, input: Activation, weight: string, beta: number): Constant | undefined {
     const bias = this.#graph.weight(name)!;
     const made = this.#constants.get(weight);
     const scales = made?.integers.scale.elementCount ?? 1;
@@ -114,11 +108,13 @@ export class Parameters {
     const dims = perChannel ? [scales] : [];
     const data = empty("int32", bias.dims);
     const scale = empty("float32", dims);
-    const inputScale = this.activations.get(input)?.scale;
-    if (inputScale === undefined) return undefined;
+    const scaleOf = ({ scaleName }: Activation): Weight => this.#graph.weight(scaleName)!;
+    const scaleOfInput = scaleOf(input);
+    const scaleOfWeight = made?.integers.scale ?? scaleOf(this.activation(weight));
     this.#work.later(name, bias, async () => {
       const values = Float64Array.from(bias.toFloats(), (value) => value * beta);
-      let weightScales = (made?.integers.scale ?? this.#scaleOf(weight)).toFloats();
+      const inputScale = scaleOfInput.toFloats()[0]!;
+      let weightScales = scaleOfWeight.toFloats();
       if (made?.spec.dtype === "int8" && made.spec.symmetric) {
         const larger = scalesThatHold(values, inputScale, weightScales);
         if (larger) {
@@ -141,10 +137,6 @@ export class Parameters {
       zeroPointName: this.#graph.addWeight(`${base}_zero_point`, empty("int32", dims)),
       ...(perChannel ? { axis: bias.dims.length - 1 } : {}),
     };
-  }
-
-  #scaleOf(activation: string): Weight {
-    return Weight.of("float32", [], [this.activation(activation).scale]);
   }
 
   async #requantize({ from, spec, integers }: Made, scales: Float32Array): Promise<void> {

@@ -99,6 +99,21 @@ export function declines(node: Node, options: Resolved): string | undefined {
   return refusal(node, options);
 }
 
+/**
+ * Whether integers of an activation's range do what this Relu or Clip does: what lies outside saturates to ends that are
+ * no further than its own. The range always holds zero, so its bounds must lie around zero.
+ */
+export function followsFromRange(node: Node, options: Resolved): boolean {
+  const { activationSymmetric, calibrationSymmetric, method } = options;
+  if (activationSymmetric || (calibrationSymmetric && method !== "percentile")) return false;
+  if (node.opType === "Relu") return true;
+  const [low = 0, high = 0] = [1, 2].map((index) => {
+    const name = node.inputs[index] ?? "";
+    return name === "" ? 0 : (node.graph.weight(name)?.toFloats()[0] ?? NaN);
+  });
+  return low <= 0 && high >= 0;
+}
+
 export class Plan {
   readonly tensors = new Map<string, Planned>();
   readonly biases = new Map<string, PlannedBias>();
@@ -175,7 +190,7 @@ export class Plan {
     const { graph } = this;
     const producer = graph.producer(input);
     const goes =
-      !this.#options.activationSymmetric &&
+      followsFromRange(node, this.#options) &&
       this.#floats(output) &&
       producer !== undefined &&
       graph.consumers(input).length === 1 &&

@@ -13,13 +13,17 @@ export function writeQdq(plan: Plan, parameters: Parameters): void {
     if (plan.constant(name)) writeConstant(plan, parameters, name, planned, atStart);
     else pairs.push([name, giver(tensors, name), atStart]);
   for (const [name, from] of pairs) {
-    const activation = parameters.activation(from);
+    const source = tensors.get(from)!;
+    const activation = plan.constant(from)
+      ? parameters.constant(from, source.isWeight, "", source.axis)
+      : parameters.activation(from);
     if (from !== name) parameters.share(name, activation);
     writePair(graph, name, [activation.scaleName, activation.zeroPointName], atStart);
   }
   for (const [name, { node, input, weight, beta }] of biases) {
     const index = node.inputs.indexOf(name);
-    const quantized = index < 0 ? undefined : parameters.bias(name, input, weight, beta);
+    const activation = parameters.activations.get(input);
+    const quantized = index < 0 || !activation ? undefined : parameters.bias(name, activation, weight, beta);
     if (!quantized) continue;
     const output = graph.uniqueName(`${name}_DequantizeLinear_Output`);
     dequantize(graph, name, [quantized.data, quantized.scaleName, quantized.zeroPointName], output, quantized.axis, {
