@@ -71,12 +71,15 @@ export class Parameters {
   constant(name: string, isWeight: boolean, op: string, axis?: number): Constant {
     let known = this.#constants.get(name);
     if (!known) {
-      const { dtype, symmetric, activationType, activationSymmetric, reduceRange } = this.#options;
+      const { dtype, symmetric, activationType, activationSymmetric, reduceRange, format } = this.#options;
+      const isOperand = !isWeight && format === "qoperator";
       const spec: IntegerSpec = {
         dtype: isWeight ? (dtype as IntegerSpec["dtype"]) : activationType,
         // Integer kernels take one zero point for all channels, which zero in the middle gives.
-        symmetric: axis !== undefined || (isWeight ? symmetric : activationSymmetric),
-        reduceRange,
+        // (onnxruntime.quantization takes an operand for a weight where both have one type.)
+        symmetric:
+          axis !== undefined || (isWeight || (isOperand && dtype === activationType) ? symmetric : activationSymmetric),
+        reduceRange: reduceRange && !isOperand,
         ...(axis === undefined ? {} : { axis }),
       };
       const from = this.#graph.weight(name)!;
