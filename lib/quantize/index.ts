@@ -40,15 +40,17 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
   const work = new WeightWork(report, resolved);
   makeConstant(result, report);
   if (!loose) raiseOpset(result, resolved, report);
+  let measure: (() => Promise<void>) | undefined;
   if (loose) quantizeLoose(result, resolved, work, report);
   else if (isHalf(dtype)) convertToHalf(result, resolved, work, report);
   else if (mode === "dynamic") quantizeDynamic(result, resolved, work, report);
-  else if (mode === "static") await quantizeStatic(result, resolved, work, report);
+  else if (mode === "static") measure = await quantizeStatic(result, resolved, work, report);
   else if (mode === "weights") quantizeWeights(result, resolved, work, report);
   else quantizeFourBit(result, resolved, work, report);
   if (!loose) result.graph.removeUnused();
   raiseIrVersion(result, resolved);
   await work.run();
+  await measure?.();
   reportMoved(work.moved, resolved, report);
   if (report.rows.length === 0) report.note(nothing(resolved));
   return result as QuantizedModel;

@@ -39,6 +39,18 @@ export interface TensorReportInput extends Omit<TensorReport, "sparsity"> {
   error?: { signal: number; noise: number; maxError?: number };
 }
 
+/** An activation that became integers, on data that it was measured on. */
+export interface ActivationReport {
+  name: string;
+  /** Type of the operator that makes it; empty for an input. */
+  op: string;
+  scale: number;
+  zeroPoint: number;
+  /** Of the float model's values against those of the quantized model, errors of everything before included. */
+  snrDb: number;
+  cosine: number;
+}
+
 /** A tensor or node that was left as it was. */
 export interface SkippedReport {
   name: string;
@@ -77,6 +89,8 @@ const elementsOf = (row: TensorReport): number => row.dims.reduce((product, dim)
 export class Report {
   readonly title: string;
   readonly rows: TensorReport[] = [];
+  /** In the order of the graph; filled by static quantization. */
+  readonly activations: ActivationReport[] = [];
   readonly skipped: SkippedReport[] = [];
   readonly notes: string[] = [];
   /** Σx² and Σ(x−x̂)² over the rows whose error was measured. */
@@ -145,6 +159,7 @@ export class Report {
     const hidden = this.rows.length - limit;
     if (hidden > 0)
       parts.push(style(`The ${limit} largest tensors are shown, ${hidden} more are not.`, "dim", text.color));
+    if (this.activations.length > 0) parts.push(this.#activationsText(limit, text));
     if (this.skipped.length > 0) parts.push(this.#skippedText(text));
     if (this.notes.length > 0) parts.push(this.#notesText(limit, text));
     return parts.join("\n\n");
@@ -193,6 +208,35 @@ export class Report {
     });
   }
 
+  /** The worst ones first where rows are limited. */
+  #activationsText(limit: number, text: TextOptions): string {
+    const worst = new Set([...this.activations].sort((a, b) => a.snrDb - b.snrDb).slice(0, limit));
+    const columns: Column[] = [
+      { title: "activation", shorten: "middle" },
+      { title: "made by", shorten: "end", optional: 2 },
+      { title: "scale", align: "right", optional: 1 },
+      { title: "zero point", align: "right", optional: 1 },
+      { title: "SNR", align: "right" },
+      { title: "cosine", align: "right" },
+    ];
+    const cells = this.activations
+      .filter((row) => worst.has(row))
+      .map(({ name, op, scale, zeroPoint, snrDb, cosine }) => [
+        name,
+        op,
+        formatNumber(scale),
+        String(zeroPoint),
+        formatDecibels(snrDb),
+        cosine.toFixed(5),
+      ]);
+    const hidden = this.activations.length - worst.size;
+    const more =
+      hidden > 0
+        ? `\n${style(`The ${limit} worst activations are shown, ${hidden} more are not.`, "dim", text.color)}`
+        : "";
+    return `${renderTable(columns, cells, text)}${more}`;
+  }
+
   #notesText(limit: number, { width }: TextOptions): string {
     const shown = this.notes.slice(0, limit < Infinity ? notesBesideRows : Infinity);
     const hidden = this.notes.length - shown.length;
@@ -213,9 +257,16 @@ export class Report {
   }
 
   /** Plain data for JSON; an infinite ratio (no error at all) is null there, as JSON has no infinity. */
-  toJSON(): { title: string; totals: ReportTotals; rows: TensorReport[]; skipped: SkippedReport[]; notes: string[] } {
-    const { title, totals, rows, skipped, notes } = this;
-    return { title, totals, rows, skipped, notes };
+  toJSON(): {
+    title: string;
+    totals: ReportTotals;
+    rows: TensorReport[];
+    activations?: ActivationReport[];
+    skipped: SkippedReport[];
+    notes: string[];
+  } {
+    const { title, totals, rows, activations, skipped, notes } = this;
+    return { title, totals, rows, ...(activations.length > 0 ? { activations } : {}), skipped, notes };
   }
 
   [inspect.custom](): string {

@@ -2,7 +2,7 @@
 import type { Tensor } from "onnxruntime-common";
 import { eachBatch, namedInputs, type Batch, type Batches } from "../../data/batch.js";
 import { PareError } from "../../errors.js";
-import type { Model } from "../../model/index.js";
+import type { DataType, Model } from "../../model/index.js";
 import { valueInfo } from "../../model/value.js";
 import type { LongCall } from "../../progress.js";
 import { compile, type InferenceSession } from "../../run/index.js";
@@ -90,11 +90,15 @@ export function feedsOf(model: Model, batch: Batch): Record<string, Tensor> {
   return feeds;
 }
 
-/** A copy of the model that hands out these values as well. */
-export function withOutputs(model: Model, names: readonly string[]): Model {
+/** A copy of the model that hands out these values as well; their type is float32 unless `dtypeOf` says otherwise. */
+export function withOutputs(
+  model: Model,
+  names: readonly string[],
+  dtypeOf: (name: string) => DataType | undefined = () => "float32",
+): Model {
   const copy = model.clone();
   const { graph } = copy;
-  for (const name of names) if (!graph.isOutput(name)) graph.addOutput(name, "float32");
+  for (const name of names) if (!graph.isOutput(name)) graph.addOutput(name, dtypeOf(name) ?? "float32");
   return copy;
 }
 
@@ -112,7 +116,7 @@ async function open(
 }
 
 /** Values that fit memory together, by what shape inference says of this batch. */
-function groupsOf(model: Model, names: readonly string[], feeds: Record<string, Tensor>): string[][] {
+export function groupsOf(model: Model, names: readonly string[], feeds: Record<string, Tensor>): string[][] {
   const sized = model.clone();
   for (const input of sized.graph.proto.input) {
     const feed = feeds[input.name];

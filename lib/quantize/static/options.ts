@@ -35,19 +35,27 @@ export interface StaticOptions {
   bins?: number;
   /** "entropy": bins that a distribution is squeezed into. Default 128. */
   quantizedBins?: number;
+  /**
+   * Decibels between the float model's outputs and their difference from the quantized model's that must be reached: the
+   * operators that harm most stay float until they are. Takes a run of the model for each operator. Default: none.
+   */
+  minimumSnrDb?: number;
+  /** What accuracy is measured on, best data that calibration has not seen. Default: the calibration data. */
+  heldBack?: Batches;
 }
 
 export const staticOptionNames = [
   ...(["calibration", "method", "format", "activationType", "activationSymmetric", "calibrationSymmetric"] as const),
-  ...(["movingAverage", "percentile", "bins", "quantizedBins"] as const),
+  ...(["movingAverage", "percentile", "bins", "quantizedBins", "minimumSnrDb", "heldBack"] as const),
 ] satisfies (keyof StaticOptions)[];
 
 /** Options with every default in place; `calibration` is there in mode "static". */
-export type ResolvedStatic = Required<Omit<StaticOptions, "calibration">> & Pick<StaticOptions, "calibration">;
+export type ResolvedStatic = Required<Omit<StaticOptions, WithoutDefault>> & Pick<StaticOptions, WithoutDefault>;
+type WithoutDefault = "calibration" | "heldBack" | "minimumSnrDb";
 
 /** @throws PareError PARE_OPTION */
 export function resolveStatic(options: StaticOptions, isStatic: boolean, dtype: string): ResolvedStatic {
-  const { method = "minmax", format = "qdq", calibration } = options;
+  const { method = "minmax", format = "qdq", calibration, heldBack, minimumSnrDb } = options;
   const { activationType = dtype === "uint8" ? "uint8" : "int8" } = options;
   choice(method, "method", calibrationMethods);
   choice(format, "format", staticFormats);
@@ -77,8 +85,12 @@ export function resolveStatic(options: StaticOptions, isStatic: boolean, dtype: 
     throw new PareError("PARE_OPTION", `bins must be an even number from 16 to 8192; got ${bins}.`);
   if (!Number.isInteger(quantizedBins) || quantizedBins < 2 || quantizedBins > bins)
     throw new PareError("PARE_OPTION", `quantizedBins must be from 2 to bins, which is ${bins}; got ${quantizedBins}.`);
+  if (minimumSnrDb !== undefined && !(minimumSnrDb > 0 && minimumSnrDb < 200))
+    throw new PareError("PARE_OPTION", `minimumSnrDb must be decibels from 0 to 200, such as 20; got ${minimumSnrDb}.`);
   return {
     ...(calibration === undefined ? {} : { calibration }),
+    ...(heldBack === undefined ? {} : { heldBack }),
+    ...(minimumSnrDb === undefined ? {} : { minimumSnrDb }),
     ...{ method, format, activationType, percentile, bins, quantizedBins },
     activationSymmetric: options.activationSymmetric ?? false,
     calibrationSymmetric: options.calibrationSymmetric ?? method === "percentile",

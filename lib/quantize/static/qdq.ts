@@ -1,10 +1,15 @@
 /** The format that says integers by QuantizeLinear → DequantizeLinear pairs, which runtimes fuse into integer kernels. */
 import type { Graph, Node, Place } from "../../model/index.js";
+import type { IntegerValue } from "./accuracy.js";
 import type { Parameters } from "./parameters.js";
 import type { Plan, Planned } from "./plan.js";
 
-/** Puts a pair after each planned activation, and integers with a DequantizeLinear in the place of each planned constant. */
-export function writeQdq(plan: Plan, parameters: Parameters): void {
+/**
+ * Puts a pair after each planned activation, and integers with a DequantizeLinear in the place of each planned constant.
+ * @returns where the integers of each activation stand.
+ */
+export function writeQdq(plan: Plan, parameters: Parameters): Map<string, IntegerValue> {
+  const written = new Map<string, IntegerValue>();
   const { graph, tensors, biases } = plan;
   const first = graph.nodes[0];
   const atStart: Place = first ? { before: first } : {};
@@ -18,7 +23,8 @@ export function writeQdq(plan: Plan, parameters: Parameters): void {
       ? parameters.constant(from, source.isWeight, "", source.axis)
       : parameters.activation(from);
     if (from !== name) parameters.share(name, activation);
-    writePair(graph, name, [activation.scaleName, activation.zeroPointName], atStart);
+    const data = writePair(graph, name, [activation.scaleName, activation.zeroPointName], atStart);
+    written.set(name, { ...activation, data });
   }
   for (const [name, { node, input, weight, beta }] of biases) {
     const index = node.inputs.indexOf(name);
@@ -31,6 +37,7 @@ export function writeQdq(plan: Plan, parameters: Parameters): void {
     });
     node.setInput(index, output);
   }
+  return written;
 }
 
 /** The tensor whose grid a tensor takes: its own, or that of the one it is like. */
@@ -55,7 +62,7 @@ function writeConstant(
   dequantize(graph, name, [quantized.data, quantized.scaleName, quantized.zeroPointName], output, axis, place);
 }
 
-function writePair(graph: Graph, name: string, grid: [string, string], atStart: Place): void {
+function writePair(graph: Graph, name: string, grid: [string, string], atStart: Place): string {
   const producer = graph.producer(name);
   let input = name;
   let output = `${name}_DequantizeLinear_Output`;
@@ -74,6 +81,7 @@ function writePair(graph: Graph, name: string, grid: [string, string], atStart: 
     producer ? { after: producer } : atStart,
   );
   dequantize(graph, name, [integers, ...grid], output, undefined, { after: quantizeNode });
+  return integers;
 }
 
 function dequantize(

@@ -8,15 +8,9 @@ import type { Report } from "../../report/index.js";
 import { nameOf } from "../../rewrite/names.js";
 import { takeAttributes } from "../attributes.js";
 import type { Resolved } from "../options.js";
+import type { IntegerValue as Integers } from "./accuracy.js";
 import type { Parameters } from "./parameters.js";
 import { declines, followsFromRange } from "./plan.js";
-
-/** Names of a value as integers, and of what it takes to read them. */
-interface Integers {
-  data: string;
-  scale: string;
-  zeroPoint: string;
-}
 
 /** Puts an operator on integers in a node's place, or says why not. */
 type Rule = (writer: Writer, node: Node) => string | undefined;
@@ -47,18 +41,13 @@ const rules: Record<string, Rule> = {
   ),
 };
 
-/** Float32 values of the graph that this format may want the range of. */
-export function observedByOperators(model: Model, options: Resolved): Set<string> {
-  const types = model.inferShapes();
-  const found = new Set<string>();
-  for (const node of model.graph.nodes)
-    if (rules[node.opType] && declines(node, options) === undefined)
-      for (const name of [...node.inputs, ...node.outputs])
-        if (types.get(name)?.dtype === "float32" && !model.graph.weight(name)) found.add(name);
-  return found;
-}
-
-export function writeOperators(model: Model, options: Resolved, parameters: Parameters, report: Report): void {
+/** @returns where the integers of each activation stand. */
+export function writeOperators(
+  model: Model,
+  options: Resolved,
+  parameters: Parameters,
+  report: Report,
+): ReadonlyMap<string, Integers> {
   const writer = new Writer(model, options, parameters);
   const { graph } = model;
   for (const node of [...graph.nodes]) {
@@ -73,6 +62,7 @@ export function writeOperators(model: Model, options: Resolved, parameters: Para
   }
   writer.finish();
   if (writer.usesMicrosoft && model.opset("com.microsoft") === undefined) model.setOpset("com.microsoft", 1);
+  return writer.integers;
 }
 
 class Writer {
@@ -94,6 +84,10 @@ class Writer {
     this.#types = model.inferShapes();
   }
 
+  get integers(): ReadonlyMap<string, Integers> {
+    return this.#integers;
+  }
+
   isFloat(name: string): boolean {
     return this.#types.get(name)?.dtype === "float32";
   }
@@ -111,15 +105,12 @@ class Writer {
     let own = bias;
     if (bias !== "" && this.#biases.has(bias)) own = this.#graph.addWeight(bias, this.#graph.weight(bias)!);
     this.#biases.add(own);
-    const b =
-      own === ""
-        ? undefined
-        : this.#parameters.bias(own, { scaleName: a.scale, zeroPointName: a.zeroPoint }, weight, beta);
+    const b = own === "" ? undefined : this.#parameters.bias(own, a, weight, beta);
     if (own !== "" && !b) return `its bias "${bias}" does not fit its weight's scales`;
     const y = this.#made(node, 0);
     const [data, out] = [
       [...read(a), ...read(w)],
-      [y.scale, y.zeroPoint],
+      [y.scaleName, y.zeroPointName],
     ];
     const inputs = isConv ? [...data, ...out, ...(b ? [b.data] : [])] : [...data, b?.data ?? "", ...out];
     this.#replace(node, opType, isConv ? "" : "com.microsoft", inputs, [y], "beta");
@@ -135,7 +126,7 @@ class Writer {
       ? this.#weight(b, node.opType, this.#options.perChannel && isMatrix ? 1 : undefined)
       : this.#read(node, b);
     const y = this.#made(node, 0);
-    this.#replace(node, "QLinearMatMul", "", [...read(left), ...read(right), y.scale, y.zeroPoint], [y]);
+    this.#replace(node, "QLinearMatMul", "", [...read(left), ...read(right), y.scaleName, y.zeroPointName], [y]);
     return undefined;
   }
 
@@ -144,7 +135,7 @@ class Writer {
     if (!node.inputs.slice(0, operands).every((name) => this.isFloat(name))) return "its inputs are not float32";
     const inputs = node.inputs.slice(0, operands).flatMap((name) => read(this.#operand(node, name)));
     const y = this.#made(node, 0);
-    this.#replace(node, `QLinear${node.opType}`, "com.microsoft", [...inputs, y.scale, y.zeroPoint], [y]);
+    this.#replace(node, `QLinear${node.opType}`, "com.microsoft", [...inputs, y.scaleName, y.zeroPointName], [y]);
     return undefined;
   }
 
@@ -156,7 +147,7 @@ class Writer {
       node,
       "QLinearGlobalAveragePool",
       "com.microsoft",
-      [...read(x), y.scale, y.zeroPoint],
+      [...read(x), y.scaleName, y.zeroPointName],
       [y],
     );
     made.setAttribute("channels_last", 0);
@@ -167,8 +158,14 @@ class Writer {
     const x = this.#operand(node, node.inputs[0]!);
     const zeroPoint = this.#options.activationType === "uint8" ? 0 : -128;
     const grid = this.#parameters.activation(node.outputs[0]!, { scale: 1 / 256, zeroPoint });
-    const y = this.#made(node, 0, { scale: grid.scaleName, zeroPoint: grid.zeroPointName });
-    const made = this.#replace(node, "QLinearSoftmax", "com.microsoft", [...read(x), y.scale, y.zeroPoint], [y]);
+    const y = this.#made(node, 0, grid);
+    const made = this.#replace(
+      node,
+      "QLinearSoftmax",
+      "com.microsoft",
+      [...read(x), y.scaleName, y.zeroPointName],
+      [y],
+    );
     made.setAttribute("opset", this.#opset);
     return undefined;
   }
@@ -177,7 +174,7 @@ class Writer {
     if (!node.inputs.every((name) => this.isFloat(name))) return "its inputs are not float32";
     const operands = node.inputs.flatMap((name) => read(this.#operand(node, name)));
     const y = this.#made(node, 0);
-    this.#replace(node, "QLinearConcat", "com.microsoft", [y.scale, y.zeroPoint, ...operands], [y]);
+    this.#replace(node, "QLinearConcat", "com.microsoft", [y.scaleName, y.zeroPointName, ...operands], [y]);
     return undefined;
   }
 
@@ -235,7 +232,7 @@ class Writer {
     const constant = this.#constant(value);
     if ((node.attribute("mode") ?? "constant") === "constant") {
       if (value !== "" && constant?.toFloats()[0] !== 0) return "it pads with another value than zero";
-      node.setInput(2, known.zeroPoint);
+      node.setInput(2, known.zeroPointName);
     }
     const data = this.#outputOf(node, 0);
     node.setInput(0, known.data);
@@ -248,8 +245,9 @@ class Writer {
     for (const [name, place] of this.#gone) {
       if (this.#graph.defines(name)) continue;
       if (this.#graph.consumers(name).length === 0 && !this.#graph.isOutput(name)) continue;
-      const { data, scale, zeroPoint } = this.#integers.get(name)!;
-      const inputs = [data, scale, zeroPoint];
+      const integers = this.#integers.get(name)!;
+      const { data } = integers;
+      const inputs = read(integers);
       const producer = this.#graph.producer(data);
       this.#graph.addNode(
         { opType: "DequantizeLinear", name: `${name}_DequantizeLinear`, inputs, outputs: [name] },
@@ -272,12 +270,8 @@ class Writer {
     let known = this.#integers.get(name);
     if (!known) {
       const grid = this.#parameters.activation(name);
-      known = {
-        data: this.#graph.uniqueName(`${name}_quantized`),
-        scale: grid.scaleName,
-        zeroPoint: grid.zeroPointName,
-      };
-      const inputs = [name, known.scale, known.zeroPoint];
+      known = { ...grid, data: this.#graph.uniqueName(`${name}_quantized`) };
+      const inputs = [name, known.scaleName, known.zeroPointName];
       this.#graph.addNode(
         { opType: "QuantizeLinear", name: `${name}_QuantizeLinear`, inputs, outputs: [known.data] },
         { before: node },
@@ -288,20 +282,17 @@ class Writer {
   }
 
   #weight(name: string, op: string, axis?: number): Integers {
-    const { data, scaleName, zeroPointName } = this.#parameters.constant(name, true, op, axis);
-    return { data, scale: scaleName, zeroPoint: zeroPointName };
+    return this.#parameters.constant(name, true, op, axis);
   }
 
   #weightAsActivation(name: string, op: string): Integers {
-    const { data, scaleName, zeroPointName } = this.#parameters.constant(name, false, op);
-    return { data, scale: scaleName, zeroPoint: zeroPointName };
+    return this.#parameters.constant(name, false, op);
   }
 
   /** The integers that a node's output becomes. */
   #made(node: Node, index: number, grid?: Omit<Integers, "data">): Integers {
     const name = node.outputs[index]!;
-    const { scaleName, zeroPointName } = this.#parameters.activation(name);
-    return { ...(grid ?? { scale: scaleName, zeroPoint: zeroPointName }), data: this.#outputOf(node, index) };
+    return { ...(grid ?? this.#parameters.activation(name)), data: this.#outputOf(node, index) };
   }
 
   #outputOf(node: Node, index: number): string {
@@ -347,6 +338,10 @@ class Writer {
   }
 }
 
-const read = ({ data, scale, zeroPoint }: Integers): [string, string, string] => [data, scale, zeroPoint];
+const read = ({ data, scaleName, zeroPointName }: Integers): [string, string, string] => [
+  data,
+  scaleName,
+  zeroPointName,
+];
 
 const unquantized = (node: Node): string => `${node.opType} takes integers only where it is given some`;
