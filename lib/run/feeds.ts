@@ -5,7 +5,10 @@ import { PareError } from "../errors.js";
 import { castTo } from "./casts.js";
 
 /** A single tensor stands for the model's only input. */
-export function namedInputs({ inputNames }: InferenceSession, { x }: Batch): Record<string, Tensor> {
+export function namedInputs(
+  { inputNames }: Pick<InferenceSession, "inputNames">,
+  { x }: Batch,
+): Record<string, Tensor> {
   if (!isTensor(x)) return x;
   const [only, ...others] = inputNames;
   if (only === undefined || others.length > 0)

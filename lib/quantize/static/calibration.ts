@@ -1,10 +1,11 @@
 /** Running a model on the user's data, and watching its activations, in memory that does not grow with the data. */
 import type { Tensor } from "onnxruntime-common";
-import { eachBatch, namedInputs, type Batch, type Batches } from "../../data/batch.js";
+import { eachBatch, type Batch, type Batches } from "../../data/batch.js";
 import { PareError } from "../../errors.js";
 import type { DataType, Model } from "../../model/index.js";
 import { valueInfo } from "../../model/value.js";
 import type { LongCall } from "../../progress.js";
+import { namedInputs } from "../../run/feeds.js";
 import { compile, type InferenceSession } from "../../run/index.js";
 import { Observer } from "./observer.js";
 import { rangeOf, type Range, type ThresholdOptions } from "./thresholds.js";
@@ -80,7 +81,7 @@ async function watch(observer: Observer, tensor: Tensor | undefined, call: Pick<
 /** The batch's tensors by input name; refuses a batch that lacks one. */
 export function feedsOf(model: Model, batch: Batch): Record<string, Tensor> {
   const names = model.graph.inputs.map(({ name }) => name).filter((name) => !model.graph.isOverridable(name));
-  const feeds = namedInputs(names, batch);
+  const feeds = namedInputs({ inputNames: names }, batch);
   for (const name of names)
     if (feeds[name] === undefined)
       throw new PareError(
