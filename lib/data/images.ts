@@ -2,7 +2,6 @@
 import { readdir } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { extname, join } from "node:path";
-import { Tensor } from "onnxruntime-common";
 import type sharpFunction from "sharp";
 import { PareError } from "../errors.js";
 import { findPackages } from "../packages.js";
@@ -38,18 +37,22 @@ export class ImageFolder implements AsyncIterable<Batch> {
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch> {
     const sharp = loadSharp();
     const { width, height, batchSize = 32 } = this.options;
-    const { channels, dims, write } = normalizer(this.options, width, height);
+    const { channels, run, release } = await normalizer(this.options, width, height);
     const size = channels * width * height;
-    for (let start = 0; start < this.files.length; start += batchSize) {
-      const files = this.files.slice(start, start + batchSize);
-      const data = new Float32Array(files.length * size);
-      await Promise.all(
-        files.map(async (file, i) => {
-          write(await decode(sharp, file, channels, this.options), data.subarray(i * size, (i + 1) * size));
-        }),
-      );
-      const x = new Tensor("float32", data, [files.length, ...dims]);
-      yield { x, ...(this.labels ? { y: this.labels.subarray(start, start + files.length) } : {}) };
+    try {
+      for (let start = 0; start < this.files.length; start += batchSize) {
+        const files = this.files.slice(start, start + batchSize);
+        const pixels = new Uint8Array(files.length * size);
+        await Promise.all(
+          files.map(async (file, i) => {
+            pixels.set(await decode(sharp, file, channels, this.options), i * size);
+          }),
+        );
+        const x = await run(pixels, files.length);
+        yield { x, ...(this.labels ? { y: this.labels.subarray(start, start + files.length) } : {}) };
+      }
+    } finally {
+      await release();
     }
   }
 }

@@ -1,5 +1,8 @@
 /** Bytes of pixels as the floats that models of pictures take. */
+import { Tensor } from "onnxruntime-common";
 import { PareError } from "../errors.js";
+import { Model, Weight, type NodeDescription } from "../model/index.js";
+import { compile } from "../run/session.js";
 
 export interface PixelOptions {
   /** 3: red, green, blue; 1: grey. Default 3. */
@@ -18,14 +21,13 @@ const imageNet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
 export interface Normalizer {
   channels: 1 | 3;
-  /** Of one example. */
-  dims: number[];
-  /** Turns rows of pixels, `channels` bytes each, into (x / 255 − mean) / std. */
-  write: (pixels: Uint8Array, out: Float32Array) => void;
+  /** Turns `count` pictures, rows of pixels of `channels` bytes each, into (x / 255 − mean) / std. */
+  run: (pixels: Uint8Array, count: number) => Promise<Tensor>;
+  release: () => Promise<void>;
 }
 
-/** Throws PARE_OPTION for options that do not fit. */
-export function normalizer(options: PixelOptions, width: number, height: number): Normalizer {
+/** A small model of its own, run like any other. Throws PARE_OPTION for options that do not fit. */
+export async function normalizer(options: PixelOptions, width: number, height: number): Promise<Normalizer> {
   const { channels = 3, order = "rgb", layout = "NCHW" } = options;
   const mean = options.mean === "imagenet" ? imageNet.mean : perChannel("mean", options.mean ?? 0, channels);
   const std =
@@ -35,23 +37,57 @@ export function normalizer(options: PixelOptions, width: number, height: number)
   if (std.includes(0)) throw new PareError("PARE_OPTION", "std must not be 0.");
   if (mean.length !== channels)
     throw new PareError("PARE_OPTION", `mean: "imagenet" is for 3 channels; got ${channels}.`);
-  // A byte has 256 values: computed once, in double precision.
-  const tables = mean.map((one, c) => Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - one) / std[c]!));
-  const last = layout === "NHWC";
-  const count = width * height;
+  const model = Model.create({ opset: 17 });
+  const { graph } = model;
+  const constant = (name: string, dtype: "float32" | "int64", values: number[]): string =>
+    graph.addWeight(name, Weight.of(dtype, [values.length], values));
+  graph.addInput("pixels", "uint8", ["N", height, width, channels]);
+  graph.addOutput("x", "float32");
+  let last = "pixels";
+  const node = (
+    opType: string,
+    more: string[],
+    output: string,
+    attributes: NodeDescription["attributes"] = {},
+  ): void => {
+    graph.addNode({ opType, inputs: [last, ...more], outputs: [output], attributes });
+    last = output;
+  };
+  // Means and deviations follow the model's order, whatever the file's.
+  if (order === "bgr" && channels === 3) node("Gather", [constant("bgr", "int64", [2, 1, 0])], "turned", { axis: 3 });
+  node("Cast", [], "floats", { to: 1 });
+  node(
+    "Mul",
+    [
+      constant(
+        "scale",
+        "float32",
+        std.map((one) => 1 / (255 * one)),
+      ),
+    ],
+    "scaled",
+  );
+  node(
+    "Add",
+    [
+      constant(
+        "shift",
+        "float32",
+        mean.map((one, c) => -one / std[c]!),
+      ),
+    ],
+    "normal",
+  );
+  if (layout === "NCHW") node("Transpose", [], "x", { perm: [0, 3, 1, 2] });
+  else node("Identity", [], "x");
+  const session = await compile(model);
   return {
     channels,
-    dims: last ? [height, width, channels] : [channels, height, width],
-    write(pixels, out) {
-      for (let c = 0; c < channels; c++) {
-        // Means and deviations follow the model's order, whatever the file's.
-        const table = tables[c]!;
-        let from = order === "bgr" ? channels - 1 - c : c;
-        let to = last ? c : c * count;
-        const step = last ? channels : 1;
-        for (let i = 0; i < count; i++, from += channels, to += step) out[to] = table[pixels[from]!]!;
-      }
+    async run(pixels, count) {
+      const { x } = await session.run({ pixels: new Tensor("uint8", pixels, [count, height, width, channels]) });
+      return x!;
     },
+    release: () => session.release(),
   };
 }
 
