@@ -40,7 +40,13 @@ export function decodeNpy(bytes: Uint8Array, where: string): Tensor {
   const descr = /'descr':\s*'([^']*)'/.exec(header)?.[1];
   const order = /'fortran_order':\s*(True|False)/.exec(header)?.[1];
   const shape = /'shape':\s*\(([\d,\s]*)\)/.exec(header)?.[1];
-  if (end > file.length || descr === undefined || order === undefined || shape === undefined)
+  const dims = (shape ?? "")
+    .split(",")
+    .map((dim) => dim.trim())
+    .filter((dim) => dim !== "")
+    .map(Number);
+  const isWhole = end <= file.length && descr !== undefined && order !== undefined && shape !== undefined;
+  if (!isWhole || !dims.every(Number.isSafeInteger))
     throw new PareError("PARE_FILE", `${where}: the .npy header is damaged.`);
   const type = types[descr];
   if (!type)
@@ -48,11 +54,6 @@ export function decodeNpy(bytes: Uint8Array, where: string): Tensor {
       "PARE_UNSUPPORTED",
       `${where} holds "${descr}"; supported are ${Object.keys(types).join(", ")}.`,
     );
-  const dims = shape
-    .split(",")
-    .map((dim) => dim.trim())
-    .filter((dim) => dim !== "")
-    .map(Number);
   if (order === "True" && dims.filter((dim) => dim !== 1).length > 1)
     throw new PareError("PARE_UNSUPPORTED", `${where} is in Fortran order; save numpy.ascontiguousarray(x) instead.`);
   const [name, size] = type;

@@ -51,6 +51,13 @@ test.each([
     /\[4\] float32 needs 16 bytes; the file holds 12/,
   ],
   ["a cut header", npy("<f4", "4,", new Uint8Array(0)).subarray(0, 40), "PARE_FILE", /header is damaged/],
+  [
+    "dimensions beyond reason",
+    npy("<f4", "9007199254740991, 4096", new Uint8Array(8)),
+    "PARE_FILE",
+    /float32 needs \S+ bytes; the file holds 8/,
+  ],
+  ["no number of elements", npy("<f4", `0, ${"9".repeat(400)}`, new Uint8Array(0)), "PARE_FILE", /header is damaged/],
   ["big-endian", npy(">f4", "1,", new Uint8Array(4)), "PARE_UNSUPPORTED", /">f4"; supported are <f4/],
   ["objects", npy("|O", "1,", new Uint8Array(8)), "PARE_UNSUPPORTED", /"\|O"/],
   ["Fortran order", npy("<f4", "2, 2", new Uint8Array(16), { order: "True" }), "PARE_UNSUPPORTED", /ascontiguousarray/],
