@@ -31,7 +31,7 @@ Status runCompare(RunContext& c) {
 
 // Any byte but 0 is true.
 struct And {
-  static uint8_t apply(uint8_t a, uint8_t b) { return a != 0 && b != 0; }
+  static uint8_t apply(uint8_t a, uint8_t b) { return (a != 0) & (b != 0); }
 };
 struct Or {
   static uint8_t apply(uint8_t a, uint8_t b) { return (a | b) != 0; }
@@ -44,7 +44,8 @@ template <class Op>
 Status runLogic(RunContext& c) {
   OperandPair pair;
   if (Status status = OperandPair::of(c, pair); !status.ok()) return status;
-  return mapPairs<uint8_t, uint8_t, uint8_t>(*c.execution, pair.a, pair.b, c.out(0).data, Op::apply);
+  return mapPairs<uint8_t, uint8_t, uint8_t>(*c.execution, pair.a, pair.b, c.out(0).data,
+                                             [](uint8_t x, uint8_t y) { return Op::apply(x, y); });
 }
 
 Status runNot(RunContext& c) {
