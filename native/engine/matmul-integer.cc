@@ -97,6 +97,10 @@ struct IntegerOperands {
   }
 };
 
+bool areZeros(const uint8_t* bytes, size_t count) {
+  return bytes[0] == 0 && std::memcmp(bytes, bytes + 1, count - 1) == 0;
+}
+
 Status prepareCorrection(const Execution& execution, const MatmulIntegerKernels& kernels,
                          const MatmulIntegerArguments& of, Correction& correction) {
   const int32_t aShift = kernels.aShift[of.aSigned], bShift = kernels.bShift[of.bSigned];
@@ -112,6 +116,7 @@ Status prepareCorrection(const Execution& execution, const MatmulIntegerKernels&
   }
   correction.aZero = aZero;
   correction.aZeroStep = of.aZeroCount > 1 ? 1 : 0;
+  if (bShift == 0 && (of.bZeroCount == 0 || areZeros(of.bZero, of.bZeroCount))) return Status::success();
   bool anyBZero = false;
   for (size_t j = 0; j < of.n; j++) {
     bZero[j] = (of.bZeroCount ? valueOf(of.bZero[of.bZeroCount > 1 ? j : 0], of.bSigned) : 0) + bShift;

@@ -37,9 +37,9 @@ struct Product {
   const TensorView *aZero = nullptr, *bZero = nullptr;
   const uint8_t* aZeroByte = nullptr;  // instead of aZero
   MatmulIntegerResult result = {};
-  // Of one number each, or a number a column, or a column of every matrix of B.
-  const float* scales = nullptr;
-  size_t scaleCount = 0;
+  // One number, or one a column, or one a column of every matrix of B; times `factor`, by `divisor`.
+  const TensorView* scales = nullptr;
+  float factor = 1, divisor = 1;
   uint8_t* y;
 };
 
@@ -48,6 +48,19 @@ const TensorView* given(const RunContext& c, size_t input) { return c.has(input)
 Status countError(const RunContext& c, const char* what, size_t count, const char* wanted) {
   return Status::shape(c.reader().label() + ": there are " + std::to_string(count) + " " + what + "; there must be " +
                        wanted);
+}
+
+// factor · scale / divisor for each of n columns, rounded one after the other; the scales of matrix `index` of B.
+void readScales(const RunContext& c, const Product& product, size_t index, size_t n, float* to) {
+  const BinaryKernels& kernels = *c.execution->kernels.binary;
+  const size_t count = product.scales->count();
+  const UnalignedFloat* from = product.scales->floats() + (count > n ? index * n : 0);
+  if (count == 1) {
+    std::fill_n(to, n, product.factor * from[0] / product.divisor);
+    return;
+  }
+  kernels[Binary::mul].numberLeft(&product.factor, from, to, n);
+  if (product.divisor != 1) kernels[Binary::div].numberRight(to, &product.divisor, to, n);
 }
 
 Status multiply(const RunContext& c, const Product& product) {
@@ -61,8 +74,9 @@ Status multiply(const RunContext& c, const Product& product) {
     return countError(c, "zero points of A", aZeros, "one, or one a row");
   if (bZeros > 1 && bZeros != n && bZeros != n * batches.bCount)
     return countError(c, "zero points of B", bZeros, "one, or one a column");
-  if (product.scaleCount > 1 && product.scaleCount != n && product.scaleCount != n * batches.bCount)
-    return countError(c, "scales of B", product.scaleCount, "one, or one a column");
+  const size_t scales = product.scales ? product.scales->count() : 1;
+  if (scales != 1 && scales != n && scales != n * batches.bCount)
+    return countError(c, "scales of B", scales, "one, or one a column");
   MatmulIntegerArguments of{.m = m,
                             .n = n,
                             .k = k,
@@ -85,16 +99,16 @@ Status multiply(const RunContext& c, const Product& product) {
   const bool isOne = batches.bCount == 1;
   if (isOne) of.m = rows;
   const size_t count = isOne ? 1 : batches.count;
-  const Scratch sums(isBytes ? of.m * n * sizeof(int32_t) : 0), scales(n * sizeof(float));
+  const Scratch scratch((isBytes ? of.m * n : 0) * sizeof(int32_t) + n * sizeof(float));
   std::vector<uint8_t> rowZeros;
-  if (!sums.data() || !scales.data()) return Status::memory("no memory for the sums of " + c.reader().label());
+  if (!scratch.data()) return Status::memory("no memory for the sums of " + c.reader().label());
   if (isOne && aZeros > 1) {
     for (size_t i = 0; i < rows; i++) rowZeros.push_back(product.aZero->data[i % aZeros]);
     of.aZero = rowZeros.data();
     of.aZeroCount = rows;
   }
-  auto* scale = scales.as<float>();
-  if (product.scales) of.result.scales = scale;
+  auto* columnScales = scratch.as<float>();
+  if (product.scales) of.result.scales = columnScales;
   for (size_t i = 0; i < count; i++) {
     const MatmulBatches::Pair at = isOne ? MatmulBatches::Pair{0, 0} : batches.at(i);
     MatmulIntegerArguments each = of;
@@ -105,11 +119,9 @@ Status multiply(const RunContext& c, const Product& product) {
       each.aZero += aZeros == m ? 0 : at.a * m;
     }
     if (bZeros > 1 && bZeros != n) each.bZero += at.b * n;
-    if (product.scales)
-      for (size_t j = 0; j < n; j++)
-        scale[j] = product.scales[product.scaleCount == 1 ? 0 : product.scaleCount == n ? j : at.b * n + j];
+    if (product.scales && (i == 0 || scales > n)) readScales(c, product, at.b, n, columnScales);
     uint8_t* y = product.y + i * m * n * size;
-    each.c = isBytes ? sums.as<UnalignedInt32>() : reinterpret_cast<UnalignedInt32*>(y);
+    each.c = isBytes ? reinterpret_cast<UnalignedInt32*>(columnScales + n) : reinterpret_cast<UnalignedInt32*>(y);
     each.result.y = y;
     if (Status status = matmulInteger(*c.execution, each); !status.ok()) return status;
   }
@@ -126,13 +138,6 @@ Status runIntegerProduct(RunContext& c) {
                       .aZero = given(c, 2),
                       .bZero = given(c, 3),
                       .y = c.out(0).data});
-}
-
-// factor · scale for every scale.
-std::vector<float> scaled(float factor, const TensorView& scales) {
-  std::vector<float> products(scales.count());
-  for (size_t i = 0; i < products.size(); i++) products[i] = factor * scales.floats()[i];
-  return products;
 }
 
 Status readBias(const RunContext& c, size_t input, size_t n, MatmulIntegerResult& result) {
@@ -153,7 +158,6 @@ Status runToFloat(RunContext& c) {
   if (Status status = readBias(c, 6, static_cast<size_t>(c.out(0).dims.empty() ? 1 : c.out(0).dims.back()), result);
       !status.ok())
     return status;
-  const std::vector<float> scales = scaled(aScale.floats()[0], c.in(3));
   return multiply(c, {.a = a,
                       .aBytes = a.data,
                       .aSigned = a.dtype == DataType::int8,
@@ -161,8 +165,8 @@ Status runToFloat(RunContext& c) {
                       .aZero = given(c, 4),
                       .bZero = given(c, 5),
                       .result = result,
-                      .scales = scales.data(),
-                      .scaleCount = scales.size(),
+                      .scales = &c.in(3),
+                      .factor = aScale.floats()[0],
                       .y = c.out(0).data});
 }
 
@@ -178,7 +182,6 @@ Status runDynamic(RunContext& c) {
   DynamicGrid grid;
   if (Status status = quantizeDynamically(*c.execution, a.floats(), a.count(), bytesOfA.data(), grid); !status.ok())
     return status;
-  const std::vector<float> scales = scaled(grid.scale, c.in(2));
   return multiply(c, {.a = a,
                       .aBytes = bytesOfA.data(),
                       .aSigned = false,
@@ -186,8 +189,8 @@ Status runDynamic(RunContext& c) {
                       .bZero = given(c, 3),
                       .aZeroByte = &grid.zeroPoint,
                       .result = result,
-                      .scales = scales.data(),
-                      .scaleCount = scales.size(),
+                      .scales = &c.in(2),
+                      .factor = grid.scale,
                       .y = c.out(0).data});
 }
 
@@ -209,8 +212,6 @@ Status runQlinear(RunContext& c) {
   const MatmulIntegerResult result{
       .kind = MatmulIntegerResult::Kind::bytes,
       .grid = {.low = isSigned ? -128 : 0, .high = isSigned ? 127 : 255, .zeroPoint = zeroPoint}};
-  std::vector<float> scales = scaled(c.in(1).floats()[0], c.in(4));
-  for (float& scale : scales) scale /= c.in(6).floats()[0];
   return multiply(c, {.a = a,
                       .aBytes = a.data,
                       .aSigned = a.dtype == DataType::int8,
@@ -218,8 +219,9 @@ Status runQlinear(RunContext& c) {
                       .aZero = given(c, 2),
                       .bZero = given(c, 5),
                       .result = result,
-                      .scales = scales.data(),
-                      .scaleCount = scales.size(),
+                      .scales = &c.in(4),
+                      .factor = c.in(1).floats()[0],
+                      .divisor = c.in(6).floats()[0],
                       .y = y.data});
 }
 
