@@ -3,6 +3,7 @@
 Pinned: Python 3.11, onnx 1.23.2, onnxruntime 1.32.0, numpy 2.4.6. Nothing in the package or its tests needs this script.
 
   static.py make IN.onnx OUT.onnx VARIANT INPUT=BATCH.npy…   calibrates on the batches and writes OUT
+  static.py goldens FOLDER                                    what the tests hold pare against, of FOLDER/mlp and convnet
   static.py check PARE.onnx OUT.onnx                          tensor for tensor: types, scales, zero points, integers
 
 VARIANT is words joined by commas: qdq or qoperator, minmax or entropy or percentile, channel, uint8 (activations),
@@ -98,10 +99,28 @@ def check(pare, oracle):
     print("  extra", extra[:8]) if extra else None
 
 
+def batches_of(name, dims):
+    """Numbers that test/quantize/static-oracle.test.ts makes too."""
+    count = int(np.prod(dims))
+    for k in range(2):
+        values = ((np.arange(count) * 7919 + k * 104729) % 2003) / 1001 - 1
+        yield {name: (values.astype(np.float32) * (k + 1)).reshape(dims)}
+
+
+def goldens(folder):
+    nets = {"mlp": ([2, 20], ["qdq", "qoperator,channel"]), "convnet": ([2, 3, 12, 12], ["qdq,channel,uint8", "qoperator"])}
+    for net, (dims, variants) in nets.items():
+        for variant in variants:
+            out = f"{folder}/{net}.static-{variant.replace(',', '-')}.onnx"
+            make(f"{folder}/{net}.onnx", out, variant, batches_of("x", dims))
+
+
 if __name__ == "__main__":
     command, *rest = sys.argv[1:]
     if command == "check":
         check(*rest)
+    elif command == "goldens":
+        goldens(*rest)
     else:
         source, out, variant, *files = rest
         batches = []

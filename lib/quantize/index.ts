@@ -14,6 +14,8 @@ import { WeightWork, type Moved } from "./work.js";
 
 export type { QuantizeDtype, QuantizeMode, QuantizeOptions } from "./options.js";
 export { quantizeDtypes, quantizeModes } from "./options.js";
+export { staticFormats, type StaticFormat, type StaticOptions } from "./static/options.js";
+export { calibrationMethods, type CalibrationMethod } from "./static/thresholds.js";
 export { quantizeForTransformersJs, transformersJsVariants } from "./transformersjs.js";
 export type { TransformersJsOptions, TransformersJsVariant } from "./transformersjs.js";
 
