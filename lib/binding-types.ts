@@ -137,6 +137,16 @@ export interface NativeShapes {
 /** What createPlan made; native code alone looks inside. */
 export type NativePlan = object & { readonly plan: unique symbol };
 
+/** A plan tied to one buffer: see native/binding/bound-plan.cc. */
+export interface NativeBoundPlan {
+  /** Runs with the feeds that `memory` holds, and leaves the results there. */
+  run: () => void;
+  memory: ArrayBuffer;
+  /** Bytes from the buffer's beginning to each feed. */
+  inputs: number[];
+  outputs: { dtype: number; dims: number[]; offset: number }[];
+}
+
 /** One output of a run; no `data` where the caller's buffer has it. */
 export interface NativeResult {
   dtype: number;
@@ -327,6 +337,8 @@ export interface Binding {
     outs?: readonly (TypedArray | undefined)[],
     call?: NativeCall,
   ): unknown;
+  /** For runs of few bytes; undefined where this one is not, or only a run tells its results' dimensions. */
+  bindPlan(plan: NativePlan, header: Float64Array, threads?: number): NativeBoundPlan | undefined;
   releasePlan(plan: NativePlan): void;
   trimPlan(plan: NativePlan): void;
 }

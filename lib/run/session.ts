@@ -3,16 +3,21 @@ import { Tensor, type InferenceSession as Common, type OnnxValue } from "onnxrun
 import { binding } from "../binding.js";
 import type { NativeResult, NativePlan, TypedArray } from "../binding-types.js";
 import { PareError } from "../errors.js";
+import { BoundRun } from "./bound-run.js";
 import { offLoop } from "../kernels/kernel.js";
 import { describe } from "../model/describe.js";
 import { codeOf, dataTypeOf, type DataType } from "../model/dtype.js";
 import { load, type Model } from "../model/index.js";
 import type { Value } from "../model/value.js";
-import { typedArrayOf } from "../model/weight.js";
+import { typedArrayOf, Weight } from "../model/weight.js";
+import { canonical } from "../rewrite/canonical.js";
+import type { FusionOptions } from "../rewrite/fusion/index.js";
 
 export interface CompileOptions {
   /** Threads of a run; default: `PARE_THREADS`, else the processors that this process may use. */
   threads?: number;
+  /** Whether nodes are fused and constants computed ahead; `without` leaves fusions out by name. Default true. */
+  optimize?: boolean | FusionOptions;
   /** Bytes; a run that would take more is refused (PARE_MEMORY) before it takes any. Default: three quarters of the memory. */
   memoryLimit?: number;
 }
@@ -44,11 +49,18 @@ export class InferenceSession implements Common {
   /** Everything that may be fed, in the plan's order: inputs, and initializers that a feed overrides. */
   readonly #feedNames: readonly string[];
   readonly #inputs: ReadonlySet<string>;
+  #bound: BoundRun | undefined;
+  #lastShapes = "";
 
   /** @internal Sessions come from `compile` and `InferenceSession.create`. */
-  constructor(model: Model, { threads, memoryLimit }: CompileOptions = {}, changing?: Variables) {
-    const { words, strings, bytes, scopes } = describe(model, "all");
-    const numberOf = (name: string): number => scopes.get(model.graph)!.get(name)!;
+  constructor(model: Model, { threads, memoryLimit, optimize = true }: CompileOptions = {}, changing?: Variables) {
+    // Variables are not to be folded, nor their names lost.
+    const compiled =
+      optimize === false || changing
+        ? model
+        : canonical(model, evaluateConstants, optimize === true ? {} : optimize).model;
+    const { words, strings, bytes, scopes } = describe(compiled, "all");
+    const numberOf = (name: string): number => scopes.get(compiled.graph)!.get(name)!;
     this.#plan = binding.createPlan(words, strings, bytes, {
       ...(threads === undefined ? {} : { threads }),
       ...(memoryLimit === undefined ? {} : { memoryLimit }),
@@ -110,20 +122,37 @@ export class InferenceSession implements Common {
 
   /** The same, now: for models of microseconds. */
   runSync(feeds: Common.FeedsType, fetches?: Fetches): Common.ReturnType {
+    if (this.#bound && !Array.isArray(fetches) && this.#bound.take(feeds)) {
+      const results = this.#bound.run(fetches as Common.NullableOnnxValueMapType | undefined);
+      if (results) return results;
+    }
     const { header, arrays } = this.#readFeeds(feeds);
+    this.#bind(header, feeds);
     const outs = this.#readFetches(fetches);
     const raw = binding.runPlan(this.#plan, header, arrays, outs?.buffers, this.#threads);
     return this.#makeResults(raw as NativeResult[], outs);
   }
 
+  /** Feeds of these shapes will be copied to where native code looks for them, if they are small. */
+  #bind(header: Float64Array, feeds: Common.FeedsType): void {
+    const shapes = header.join();
+    if (shapes === this.#lastShapes) return;
+    this.#lastShapes = shapes;
+    const tensors = feeds as Record<string, Tensor>;
+    this.#bound = BoundRun.create(this.#plan, header, tensors, this.#feedNames, this.outputNames, this.#threads);
+  }
+
   /** Gives the plan's memory back; a run that goes on ends first. The session cannot run afterwards. */
   release(): Promise<void> {
+    this.#bound = undefined;
     binding.releasePlan(this.#plan);
     return Promise.resolve();
   }
 
   /** Gives back the memory that waits for the next run. */
   trim(): void {
+    this.#bound = undefined;
+    this.#lastShapes = "";
     binding.trimPlan(this.#plan);
   }
 
@@ -217,6 +246,16 @@ function dataFileOf(file: NonNullable<Common.SessionOptions["externalData"]>[num
       `externalData "${path}" must come with its bytes; files beside the model are found.`,
     );
   return [path, data as Uint8Array];
+}
+
+function evaluateConstants(model: Model): Map<string, Weight> {
+  const results = new InferenceSession(model, { optimize: false }).runSync({}) as Record<string, Tensor>;
+  return new Map(
+    Object.entries(results).map(([name, { type, dims, data }]) => [
+      name,
+      Weight.of(type as DataType, dims, data as TypedArray),
+    ]),
+  );
 }
 
 const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(", ");

@@ -1,31 +1,18 @@
 // createPlan(words, strings, bytes, options) → plan; runPlan(plan, header, feeds, outs, call) → results;
 // releasePlan(plan); trimPlan(plan).
-#include "engine/plan.h"
+#include "binding/plan.h"
 
 #include <unistd.h>
 
 #include <memory>
 
 #include "binding/description.h"
-#include "binding/module.h"
 #include "binding/task.h"
 
 namespace pare::binding {
 namespace {
 
-// What a plan object of JavaScript holds; runs that go on hold the plan themselves.
-struct Holder {
-  std::shared_ptr<Plan> plan;
-  Napi::ObjectReference bytes;  // the weights that the plan borrows
-};
-
 constexpr napi_type_tag tag = {0x70617265'706c616eULL, 0x1};
-
-Holder& holderOf(Napi::Value value) {
-  if (!value.IsExternal() || !value.As<Napi::External<Holder>>().CheckTypeTag(&tag))
-    fail(value.Env(), "PARE_TYPE", "this is no plan");
-  return *value.As<Napi::External<Holder>>().Data();
-}
 
 size_t physicalMemory() {
   const long pages = sysconf(_SC_PHYS_PAGES), pageSize = sysconf(_SC_PAGESIZE);
@@ -63,24 +50,24 @@ Napi::Value createPlan(const Napi::CallbackInfo& info) {
   }
   std::unique_ptr<Plan> plan;
   check(env, Plan::create(std::move(graph), std::move(options), plan));
-  auto holder = std::make_unique<Holder>();
+  auto holder = std::make_unique<PlanHolder>();
   holder->plan = std::move(plan);
   holder->bytes = Napi::Persistent(info[2].As<Napi::Object>());
-  auto external = Napi::External<Holder>::New(env, holder.get(), [](Napi::Env, Holder* dead) { delete dead; });
+  auto external = Napi::External<PlanHolder>::New(env, holder.get(), [](Napi::Env, PlanHolder* dead) { delete dead; });
   static_cast<void>(holder.release());
   external.TypeTag(&tag);
   return external;
 }
 
 Napi::Value releasePlan(const Napi::CallbackInfo& info) {
-  Holder& holder = holderOf(info[0]);
+  PlanHolder& holder = planHolder(info[0]);
   holder.plan.reset();
   holder.bytes.Reset();
   return info.Env().Undefined();
 }
 
 Napi::Value trimPlan(const Napi::CallbackInfo& info) {
-  if (const auto& plan = holderOf(info[0]).plan) plan->trim();
+  if (const auto& plan = planHolder(info[0]).plan) plan->trim();
   return info.Env().Undefined();
 }
 
@@ -92,35 +79,14 @@ struct Run {
   std::vector<Result> results;
 };
 
-// `header`: of each input that is fed its dtype, its rank and its dimensions; −1 where it is not fed.
 void readFeeds(Task& task, Napi::Value header, Napi::Value arrays, Run& run) {
   const Napi::Env env = task.env;
-  const Bytes words = readBytes(header, "header");
-  if (words.type != napi_float64_array || !arrays.IsArray())
-    fail(env, "PARE_TYPE", "feeds must be a header and an array");
-  const auto* at = words.as<const double>();
-  const double* end = at + words.byteLength / sizeof(double);
-  const auto next = [&] {
-    if (at == end) fail(env, "PARE_OPTION", "the feeds' header is too short");
-    return *at++;
-  };
+  if (!arrays.IsArray()) fail(env, "PARE_TYPE", "feeds must be a header and an array");
   const auto list = arrays.As<Napi::Array>();
-  const size_t count = run.plan->main().inputs.size();
-  run.feeds.resize(count);
-  run.fed.resize(count, nullptr);
-  for (size_t i = 0; i < count; i++) {
-    const double dtype = next();
-    if (dtype < 0) continue;
+  FeedReader(header, *run.plan).readAll(run.feeds, run.fed);
+  for (size_t i = 0; i < run.fed.size(); i++) {
+    if (!run.fed[i]) continue;
     TensorView& feed = run.feeds[i];
-    feed.dtype = dataTypeOf(static_cast<int64_t>(dtype));
-    size_t elements = 1;
-    for (double rank = next(); rank > 0; rank--) {
-      const double dim = next();
-      if (!(dim >= 0 && dim <= 9007199254740991.0) ||
-          __builtin_mul_overflow(elements, static_cast<size_t>(dim), &elements))
-        fail(env, "PARE_SHAPE", "a feed's dimensions make no sense");
-      feed.dims.push_back(static_cast<int64_t>(dim));
-    }
     const std::string name(run.plan->graph().values[static_cast<size_t>(run.plan->main().inputs[i])].name);
     const Bytes data = task.pin(readBytes(list.Get(static_cast<uint32_t>(i)), name.c_str()));
     feed.data = data.data;
@@ -128,7 +94,6 @@ void readFeeds(Task& task, Napi::Value header, Napi::Value arrays, Run& run) {
       fail(env, "PARE_SHAPE",
            "the input \"" + name + "\" has " + std::to_string(data.byteLength) + " bytes; its dimensions take " +
                std::to_string(feed.byteLength()));
-    run.fed[i] = &feed;
   }
 }
 
@@ -164,9 +129,7 @@ Napi::Value makeResults(Napi::Env env, Run& run) {
 }
 
 Napi::Value runPlan(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  Holder& holder = holderOf(info[0]);
-  if (!holder.plan) fail(env, "PARE_OPTION", "the session is released");
+  PlanHolder& holder = livePlanHolder(info[0]);
   Task task(info);
   auto run = std::make_shared<Run>();
   run->plan = holder.plan;
@@ -187,4 +150,51 @@ const Registration registration([](Napi::Env env, Napi::Object exports) {
 });
 
 }  // namespace
+
+PlanHolder& planHolder(Napi::Value value) {
+  if (!value.IsExternal() || !value.As<Napi::External<PlanHolder>>().CheckTypeTag(&tag))
+    fail(value.Env(), "PARE_TYPE", "this is no plan");
+  return *value.As<Napi::External<PlanHolder>>().Data();
+}
+
+PlanHolder& livePlanHolder(Napi::Value value) {
+  PlanHolder& holder = planHolder(value);
+  if (!holder.plan) fail(value.Env(), "PARE_OPTION", "the session is released");
+  return holder;
+}
+
+FeedReader::FeedReader(Napi::Value header, const Plan& plan) : env_(header.Env()), count_(plan.main().inputs.size()) {
+  const Bytes words = readBytes(header, "header");
+  if (words.type != napi_float64_array) fail(env_, "PARE_TYPE", "the feeds' header must be a Float64Array");
+  at_ = words.as<const double>();
+  end_ = at_ + words.byteLength / sizeof(double);
+}
+
+double FeedReader::next() {
+  if (at_ == end_) fail(env_, "PARE_OPTION", "the feeds' header is too short");
+  return *at_++;
+}
+
+bool FeedReader::read(TensorView& feed) {
+  const double dtype = next();
+  if (dtype < 0) return false;
+  feed.dtype = dataTypeOf(static_cast<int64_t>(dtype));
+  size_t elements = 1;
+  for (double rank = next(); rank > 0; rank--) {
+    const double dim = next();
+    if (!(dim >= 0 && dim <= 9007199254740991.0) ||
+        __builtin_mul_overflow(elements, static_cast<size_t>(dim), &elements))
+      fail(env_, "PARE_SHAPE", "a feed's dimensions make no sense");
+    feed.dims.push_back(static_cast<int64_t>(dim));
+  }
+  return true;
+}
+
+void FeedReader::readAll(std::vector<TensorView>& feeds, std::vector<const TensorView*>& fed) {
+  feeds.resize(count_);
+  fed.resize(count_, nullptr);
+  for (size_t i = 0; i < count_; i++)
+    if (read(feeds[i])) fed[i] = &feeds[i];
+}
+
 }  // namespace pare::binding

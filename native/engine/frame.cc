@@ -68,13 +68,22 @@ Frame::Call Frame::makeCall(uint32_t block, size_t at) {
   return call;
 }
 
-Status Frame::run(const Execution& execution, std::span<const TensorView* const> feeds, std::span<Result> results) {
-  execution_ = &execution;
-  allocated_ = 0;
+Status Frame::bind(std::span<const TensorView* const> feeds, std::span<Result> results) {
   for (size_t i = 0; i < feeds.size(); i++)
     if (feeds[i])
       for (const ValueId id : inputValues_[i]) view(id).data = feeds[i]->data;
-  if (Status status = bindResults(results); !status.ok()) return status;
+  for (size_t i = 0; i < results.size(); i++) {
+    if (outputValues_[i].empty()) continue;
+    uint8_t* data = nullptr;
+    if (Status status = placeResult(view(plan_.main().outputs[i]), results[i], data); !status.ok()) return status;
+    for (const ValueId id : outputValues_[i]) view(id).data = data;
+  }
+  return Status::success();
+}
+
+Status Frame::execute(const Execution& execution, std::span<Result> results) {
+  execution_ = &execution;
+  allocated_ = 0;
   for (size_t i = 0; i < calls_.size(); i++) {
     if (execution.isCancelled()) return Status::aborted();
     const Step& step = layout_->steps[i];
@@ -93,7 +102,8 @@ Status Frame::run(const Execution& execution, std::span<const TensorView* const>
       return Status::shape("an update has other dimensions than its variable");
     if (from.data != to.data && from.byteLength() > 0) std::memcpy(to.data, from.data, from.byteLength());
   }
-  for (auto& blob : own_) blob.reset();
+  if (layout_->isDynamic)
+    for (auto& blob : own_) blob.reset();
   return execution.outcome();
 }
 
@@ -112,17 +122,6 @@ Status Frame::placeResult(const TensorView& value, Result& result, uint8_t*& dat
   result.blob = Blob::allocate(bytes);
   if (!result.blob) return Status::memory("no memory for a result of " + std::to_string(bytes) + " bytes");
   data = result.blob->data();
-  return Status::success();
-}
-
-// Results that are computed in place get their memory before anything runs.
-Status Frame::bindResults(std::span<Result> results) {
-  for (size_t i = 0; i < results.size(); i++) {
-    if (outputValues_[i].empty()) continue;
-    uint8_t* data = nullptr;
-    if (Status status = placeResult(view(plan_.main().outputs[i]), results[i], data); !status.ok()) return status;
-    for (const ValueId id : outputValues_[i]) view(id).data = data;
-  }
   return Status::success();
 }
 

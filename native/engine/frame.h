@@ -10,7 +10,10 @@ class Frame final : public RunHost {
   static std::unique_ptr<Frame> create(Plan& plan, std::shared_ptr<const Layout> layout);  // null: no memory
 
   const Layout& layout() const { return *layout_; }
-  Status run(const Execution& execution, std::span<const TensorView* const> feeds, std::span<Result> results);
+  // Memory of the feeds and the results, for the runs that follow; results whose dimensions only a run knows, and
+  // copies of feeds and weights, get theirs in `execute`.
+  Status bind(std::span<const TensorView* const> feeds, std::span<Result> results);
+  Status execute(const Execution& execution, std::span<Result> results);
 
   Status allocate(ValueId value, std::span<const int64_t> dims) override;
   Status runBlock(uint32_t block, std::span<const TensorView* const> inputs,
@@ -25,7 +28,6 @@ class Frame final : public RunHost {
 
   Frame(Plan& plan, std::shared_ptr<const Layout> layout, std::unique_ptr<Blob> arena);
   Call makeCall(uint32_t block, size_t node);
-  Status bindResults(std::span<Result> results);
   static Status placeResult(const TensorView& value, Result& result, uint8_t*& data);
   Status runStep(Call& call, bool infers);
   Status inferOutputs(const Call& call);

@@ -14,14 +14,11 @@ struct Named {
 constexpr float infinity = __builtin_inff();
 constexpr std::array functions{
     Named{"Elu", Unary::elu, 1},
-    Named{"FastGelu", Unary::geluTanh},
-    Named{"Gelu", Unary::gelu},
     Named{"Mish", Unary::mish},
     Named{"QuickGelu", Unary::quickGelu, 1.702f},
     Named{"Selu", Unary::selu, 1.67326319217681884765625f, 1.05070102214813232421875f},
     Named{"Softplus", Unary::softplus},
     Named{"Softsign", Unary::softsign},
-    Named{"Tanh", Unary::tanh},
     Named{"ThresholdedRelu", Unary::thresholdedRelu, 1},
 };
 
@@ -48,6 +45,12 @@ bool FusedActivation::read(std::string_view name, std::span<const double> number
     epilogue = Activation::sigmoid();
   else if (name == "Silu" || name == "Swish")
     epilogue = Activation::silu();
+  else if (name == "Tanh")
+    epilogue.kind = Activation::Kind::tanh;
+  else if (name == "Gelu")
+    epilogue.kind = Activation::Kind::gelu;
+  else if (name == "FastGelu")
+    epilogue.kind = Activation::Kind::geluTanh;
   if (epilogue.kind != Activation::Kind::none) return true;
   for (const Named& one : functions)
     if (one.name == name) {

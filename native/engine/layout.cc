@@ -289,7 +289,10 @@ class Maker {
     std::vector<Item> items;
     for (size_t i = 0; i < root_.size(); i++) {
       const auto id = static_cast<ValueId>(i);
-      if (place(id).kind == Place::Kind::dynamic) noteDynamic(id);
+      if (place(id).kind == Place::Kind::dynamic) {
+        layout_.isDynamic = true;
+        noteDynamic(id);
+      }
       if (place(id).kind != Place::Kind::arena || root_[i] != id) continue;
       const size_t bytes = (bytesOf(type(id)) + alignment - 1) / alignment * alignment;
       items.push_back({id, bytes, firstUse_[i], lastUse_[i], 0});
@@ -359,8 +362,10 @@ Status Layout::create(const Plan& plan, std::span<const TensorView* const> feeds
   for (size_t i = 0; i < feeds.size(); i++) {
     made->isFed.push_back(feeds[i] != nullptr);
     made->inputDims.emplace_back();
+    made->inputTypes.push_back(DataType::undefined);
     if (!feeds[i]) continue;
     made->inputDims.back() = feeds[i]->dims;
+    made->inputTypes.back() = feeds[i]->dtype;
     inputs[i].dtype = feeds[i]->dtype;
     inputs[i].ranked = true;
     for (const int64_t dim : feeds[i]->dims) inputs[i].dims.emplace_back(dim);
@@ -380,7 +385,9 @@ Status Layout::create(const Plan& plan, std::span<const TensorView* const> feeds
 
 bool Layout::fits(std::span<const TensorView* const> feeds) const {
   for (size_t i = 0; i < feeds.size(); i++)
-    if (isFed[i] != (feeds[i] != nullptr) || (feeds[i] && feeds[i]->dims != inputDims[i])) return false;
+    if (isFed[i] != (feeds[i] != nullptr) ||
+        (feeds[i] && (feeds[i]->dtype != inputTypes[i] || feeds[i]->dims != inputDims[i])))
+      return false;
   return true;
 }
 

@@ -32,6 +32,7 @@ struct Step {
 
 struct Layout {
   std::vector<std::vector<int64_t>> inputDims;  // the set of shapes; of inputs left out nothing
+  std::vector<DataType> inputTypes;
   std::vector<bool> isFed;
   std::vector<TensorType> types;
   std::vector<Place> places;  // of each value
@@ -43,6 +44,7 @@ struct Layout {
   };
   std::vector<Copy> copies;
   size_t arenaBytes = 0;
+  bool isDynamic = false;                         // some value is allocated while it is computed
   std::vector<std::unique_ptr<uint8_t[]>> known;  // bytes of what inference knows
 
   static Status create(const Plan& plan, std::span<const TensorView* const> feeds,

@@ -17,7 +17,25 @@ void finishPart(const KernelTable& kernels, const MatmulArguments& of, size_t ro
   const MatmulEpilogue& epilogue = *of.epilogue;
   const MathKernels& math = *kernels.math;
   const FusedActivation& activation = epilogue.activation;
-  const bool finishes = epilogue.addend || activation.epilogue.kind != Activation::Kind::none;
+  const bool finishes = epilogue.addend || epilogue.residual || activation.epilogue.kind != Activation::Kind::none;
+  const size_t at = row * of.n + column;
+  // The usual case in one go: a bias that all rows share.
+  if (epilogue.alpha == 1 && !activation.after &&
+      (!epilogue.addend || (epilogue.beta == 1 && epilogue.columnStride == 1 && epilogue.rowStride == 0))) {
+    if (finishes)
+      kernels.conv->finish({.c = of.c + at,
+                            .cStride = of.n,
+                            .rows = rows,
+                            .columns = columns,
+                            .bias = nullptr,
+                            .columnBias = epilogue.addend ? epilogue.addend + column : nullptr,
+                            .residual = epilogue.residual ? epilogue.residual + at : nullptr,
+                            .y = of.c + at,
+                            .yStride = of.n,
+                            .yStep = 1},
+                           activation.epilogue);
+    return;
+  }
   for (size_t i = row; i < row + rows; i++) {
     UnalignedFloat* c = of.c + i * of.n + column;
     if (epilogue.alpha != 1) (*kernels.binary)[Binary::mul].numberRight(c, &epilogue.alpha, c, columns);
@@ -32,11 +50,12 @@ void finishPart(const KernelTable& kernels, const MatmulArguments& of, size_t ro
         number = epilogue.beta * *addend;
         block.bias = &number;
       } else if (epilogue.beta == 1) {
-        block.residual = addend;
+        block.columnBias = addend;
       } else {
         for (size_t j = 0; j < columns; j++) c[j] += epilogue.beta * addend[j];
       }
     }
+    if (epilogue.residual) block.residual = epilogue.residual + i * of.n + column;
     if (finishes) kernels.conv->finish(block, activation.epilogue);
     if (activation.after) math[*activation.after](c, c, columns, activation.parameters);
   }

@@ -6,16 +6,18 @@
 
 namespace pare {
 
-// What becomes of sums while they are near: C = activation(alpha · sums + beta · addend).
+// What becomes of sums while they are near: C = activation(alpha · sums + beta · addend + residual).
 struct MatmulEpilogue {
   float alpha = 1, beta = 1;
   const UnalignedFloat* addend = nullptr;
   size_t rowStride = 0,
          columnStride = 0;  // elements from one row, or column, of the addend to the next; the latter ≤ 1
+  const UnalignedFloat* residual = nullptr;  // [m, n], apart from C
   FusedActivation activation;
 
   bool isEmpty() const {
-    return alpha == 1 && !addend && activation.epilogue.kind == Activation::Kind::none && !activation.after;
+    return alpha == 1 && !addend && !residual && activation.epilogue.kind == Activation::Kind::none &&
+           !activation.after;
   }
 };
 

@@ -151,6 +151,7 @@ constexpr AttributeKind integer = AttributeKind::integer, real = AttributeKind::
                         other = AttributeKind::other;
 constexpr AttributeDef::Required needed;
 constexpr const char* microsoft = "com.microsoft";
+constexpr const char* pare = "pare";  // what this project adds
 }  // namespace row
 
 }  // namespace pare

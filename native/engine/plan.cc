@@ -169,13 +169,20 @@ void Plan::trim() {
   layouts_.clear();
 }
 
-Status Plan::run(const Execution& execution, std::span<const TensorView* const> feeds, std::span<Result> results) {
+Status Plan::frameFor(std::span<const TensorView* const> feeds, std::unique_ptr<Frame>& frame) {
   std::shared_ptr<const Layout> layout;
   if (Status status = layoutFor(feeds, layout); !status.ok()) return status;
-  std::unique_ptr<Frame> frame = takeFrame(layout);
+  frame = takeFrame(layout);
   if (!frame) frame = Frame::create(*this, layout);
   if (!frame) return Status::memory("no memory for a run of " + std::to_string(layout->arenaBytes) + " bytes");
-  Status status = frame->run(execution, feeds, results);
+  return Status::success();
+}
+
+Status Plan::run(const Execution& execution, std::span<const TensorView* const> feeds, std::span<Result> results) {
+  std::unique_ptr<Frame> frame;
+  if (Status status = frameFor(feeds, frame); !status.ok()) return status;
+  Status status = frame->bind(feeds, results);
+  if (status.ok()) status = frame->execute(execution, results);
   keepFrame(std::move(frame));
   return status;
 }

@@ -50,6 +50,10 @@ class Plan {
   // number of runs may go on at once.
   Status run(const Execution& execution, std::span<const TensorView* const> feeds, std::span<Result> results);
 
+  // A frame for such feeds, of which only types and dimensions count here; to be bound, and executed by one at a time.
+  Status frameFor(std::span<const TensorView* const> feeds, std::unique_ptr<Frame>& frame);
+  void keepFrame(std::unique_ptr<Frame> frame);  // for the next run
+
   // Gives back the memory that waits for the next run.
   void trim();
 
@@ -64,7 +68,6 @@ class Plan {
   Status checkFeeds(std::span<const TensorView* const> feeds) const;
   Status layoutFor(std::span<const TensorView* const> feeds, std::shared_ptr<const Layout>& layout);
   std::unique_ptr<Frame> takeFrame(const std::shared_ptr<const Layout>& layout);
-  void keepFrame(std::unique_ptr<Frame> frame);
 
   std::unique_ptr<Graph> graph_;
   PlanOptions options_;

@@ -17,6 +17,9 @@ PARE_INLINE FloatVector activate(FloatVector x, FloatVector alpha, FloatVector b
   if constexpr (kind == Kind::hardSwish) return x * atMost(one, atLeast(zero, multiplyAdd(beta, x, alpha)));
   if constexpr (kind == Kind::sigmoid) return (FloatVector)sigmoidOf((Floats)x);
   if constexpr (kind == Kind::silu) return (FloatVector)siluOf((Floats)x);
+  if constexpr (kind == Kind::tanh) return (FloatVector)tanhOf((Floats)x);
+  if constexpr (kind == Kind::gelu) return (FloatVector)geluOf((Floats)x);
+  if constexpr (kind == Kind::geluTanh) return (FloatVector)geluTanhOf((Floats)x);
   return x;
 }
 
@@ -39,6 +42,12 @@ PARE_INLINE void withKind(Activation::Kind kind, With with) {
       return with.template operator()<Kind::sigmoid>();
     case Kind::silu:
       return with.template operator()<Kind::silu>();
+    case Kind::tanh:
+      return with.template operator()<Kind::tanh>();
+    case Kind::gelu:
+      return with.template operator()<Kind::gelu>();
+    case Kind::geluTanh:
+      return with.template operator()<Kind::geluTanh>();
   }
 }
 

@@ -16,6 +16,9 @@ struct Activation {
     hardSwish,    // x · hardSigmoid(x): alpha 1/6 and beta 1/2
     sigmoid,      // 1 / (1 + exp(−x))
     silu,         // x · sigmoid(x)
+    tanh,
+    gelu,      // with erf
+    geluTanh,  // with tanh, an approximation
   };
   Kind kind = Kind::none;
   float alpha = 0, beta = 0;

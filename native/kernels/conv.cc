@@ -12,26 +12,49 @@ void spread(const UnalignedFloat* row, size_t width, ptrdiff_t first, size_t str
   spreadRow(row, width, first, stride, to, count);
 }
 
+// A vector of each row, then the next vector: what all rows share stays in registers.
+template <Activation::Kind kind, bool hasResidual, bool isWhole>
+PARE_INLINE void finishVector(const FinishBlock& block, FloatVector alpha, FloatVector beta, size_t j, size_t count) {
+  const auto load = [count](const UnalignedFloat* from) { return isWhole ? loadFloats(from) : loadSome(from, count); };
+  const FloatVector shared = block.columnBias ? load(block.columnBias + j) : broadcastFloat(0);
+  for (size_t i = 0; i < block.rows; i++) {
+    FloatVector x = load(block.c + i * block.cStride + j);
+    if (block.bias) x = x + broadcastFloat(block.bias[i]);
+    if (block.columnBias) x = x + shared;
+    if constexpr (hasResidual) x = x + load(block.residual + i * block.yStride + j);
+    UnalignedFloat* y = block.y + i * block.yStride + j;
+    if constexpr (isWhole)
+      storeFloats(y, activate<kind>(x, alpha, beta));
+    else
+      storeSome(y, activate<kind>(x, alpha, beta), count);
+  }
+}
+
+template <Activation::Kind kind, bool hasResidual>
+PARE_INLINE void finishColumns(const FinishBlock& block, const Activation& activation) {
+  const FloatVector alpha = broadcastFloat(activation.alpha), beta = broadcastFloat(activation.beta);
+  size_t j = 0;
+  for (; j + vectorLanes <= block.columns; j += vectorLanes)
+    finishVector<kind, hasResidual, true>(block, alpha, beta, j, vectorLanes);
+  if (j < block.columns) finishVector<kind, hasResidual, false>(block, alpha, beta, j, block.columns - j);
+}
+
 template <Activation::Kind kind, bool hasResidual>
 PARE_INLINE void finishRows(const FinishBlock& block, const Activation& activation) {
-  const FloatVector alpha = broadcastFloat(activation.alpha), beta = broadcastFloat(activation.beta);
-  for (size_t i = 0; i < block.rows; i++) {
-    const UnalignedFloat* c = block.c + i * block.cStride;
-    const UnalignedFloat* residual = hasResidual ? block.residual + i * block.yStride : nullptr;
-    UnalignedFloat* y = block.y + i * block.yStride;
-    const FloatVector bias = broadcastFloat(block.bias ? block.bias[i] : 0);
-    size_t j = 0;
-    for (; j + vectorLanes <= block.columns; j += vectorLanes) {
-      FloatVector x = loadFloats(c + j) + bias;
-      if constexpr (hasResidual) x = x + loadFloats(residual + j);
-      storeFloats(y + j, activate<kind>(x, alpha, beta));
+  // Long rows of their own biases are read from end to end.
+  if (!block.columnBias && block.columns > 16 * vectorLanes) {
+    FinishBlock row = block;
+    row.rows = 1;
+    for (size_t i = 0; i < block.rows; i++) {
+      finishColumns<kind, hasResidual>(row, activation);
+      row.c += block.cStride;
+      row.y += block.yStride;
+      if (row.bias) row.bias++;
+      if constexpr (hasResidual) row.residual += block.yStride;
     }
-    if (const size_t rest = block.columns - j; rest > 0) {
-      FloatVector x = loadSome(c + j, rest) + bias;
-      if constexpr (hasResidual) x = x + loadSome(residual + j, rest);
-      storeSome(y + j, activate<kind>(x, alpha, beta), rest);
-    }
+    return;
   }
+  finishColumns<kind, hasResidual>(block, activation);
 }
 
 // Columns apart from each other: gathered and scattered one by one.

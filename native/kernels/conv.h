@@ -13,16 +13,17 @@
 
 namespace pare {
 
-// Sums become results: y = activation(c + bias + residual).
+// Sums become results: y = activation(c + bias + columnBias + residual).
 struct FinishBlock {
   const UnalignedFloat* c;
   size_t cStride;  // elements from one row to the next
   size_t rows, columns;
-  const UnalignedFloat* bias;      // a number a row, or null
-  const UnalignedFloat* residual;  // null, or laid out as y
-  UnalignedFloat* y;               // may be c; else they do not overlap
-  size_t yStride;                  // elements from one row to the next …
-  size_t yStep;                    // … and from one column to the next
+  const UnalignedFloat* bias;        // a number a row, or null
+  const UnalignedFloat* columnBias;  // a number a column, or null; with a yStep of 1 only
+  const UnalignedFloat* residual;    // null, or laid out as y
+  UnalignedFloat* y;                 // may be c; else they do not overlap
+  size_t yStride;                    // elements from one row to the next …
+  size_t yStep;                      // … and from one column to the next
 };
 
 struct ConvKernels {

@@ -56,12 +56,16 @@ const kinds: [string, number][] = [
   ["pytorch-operator", 1],
 ];
 (isInstalled ? describe : describe.skip)("the conformance tests of ONNX, run", () => {
-  test.each(kinds)("%s", async (kind, least) => {
-    const outcomes = new Map<string, string>();
-    for (const path of casesOf(kind)) outcomes.set(path.slice(root.length), await check(path));
-    const list = [...outcomes];
-    if (process.env.PARE_OUTCOMES) for (const [path, outcome] of list) process.stdout.write(`${path}\t${outcome}\n`);
-    expect(list.filter(([, outcome]) => outcome.startsWith("wrong"))).toEqual([]);
-    expect(list.filter(([, outcome]) => outcome === "passes").length).toBeGreaterThanOrEqual(least);
-  });
+  test.each(kinds)(
+    "%s",
+    async (kind, least) => {
+      const outcomes = new Map<string, string>();
+      for (const path of casesOf(kind)) outcomes.set(path.slice(root.length), await check(path));
+      const list = [...outcomes];
+      if (process.env.PARE_OUTCOMES) for (const [path, outcome] of list) process.stdout.write(`${path}\t${outcome}\n`);
+      expect(list.filter(([, outcome]) => outcome.startsWith("wrong"))).toEqual([]);
+      expect(list.filter(([, outcome]) => outcome === "passes").length).toBeGreaterThanOrEqual(least);
+    },
+    300_000,
+  );
 });

@@ -80,6 +80,7 @@ test("says what is wrong with feeds, fetches and models", async () => {
   for (const [call, code] of wrong) await expectCode(call, code);
   const unknown = smallModel();
   unknown.graph.addNode({ opType: "NoSuchOp", inputs: ["x"], outputs: ["q"] });
+  unknown.graph.addOutput("q", "float32");
   await expect(compile(unknown)).rejects.toMatchObject({ code: "PARE_UNSUPPORTED", message: /NoSuchOp \(1 node\)/ });
 });
 

@@ -178,7 +178,41 @@ Status runGemm(RunContext& c) {
                                .epilogue = &epilogue});
 }
 
+Status prepareLinear(PrepareContext& c) {
+  if (Status status = c.needType(types::f32); !status.ok()) return status;
+  auto& state = c.make<ProductState>();
+  state.transposeB = c.integer("transB") != 0;
+  const Attribute* numbers = c.node().attribute("activation_params");
+  if (!FusedActivation::read(c.text("activation"),
+                             numbers ? std::span<const double>(numbers->reals) : std::span<const double>(),
+                             state.activation))
+    return c.unsupported("the activation " + std::string(c.text("activation")) + " does not run");
+  return pack(c, state);
+}
+
+// Rows of X are as many as all its dimensions but the last have.
+Status runLinear(RunContext& c) {
+  const auto& state = c.state<ProductState>();
+  const TensorView &x = c.in(0), &w = c.in(1);
+  const size_t last = x.rank() - 1;
+  MatmulEpilogue epilogue{.residual = c.has(3) ? c.in(3).floats() : nullptr, .activation = state.activation};
+  if (c.has(2)) {
+    epilogue.addend = c.in(2).floats();
+    epilogue.columnStride = 1;
+  }
+  return matmul(*c.execution, {.m = TensorView::countOf(std::span(x.dims).first(last)),
+                               .n = static_cast<size_t>(w.dims[state.transposeB ? 0 : 1]),
+                               .k = static_cast<size_t>(x.dims[last]),
+                               .transposeB = state.transposeB,
+                               .a = x.floats(),
+                               .b = w.floats(),
+                               .packedB = state.packedB(),
+                               .c = c.out(0).floats(),
+                               .epilogue = &epilogue});
+}
+
 const OpRuns runs({
+    {"Linear", runLinear, prepareLinear, row::pare},
     {"MatMul", runMatmul, prepareMatmul},
     {"FusedMatMul", runMatmul, prepareMatmul, row::microsoft},
     {"Gemm", runGemm, prepareGemm},

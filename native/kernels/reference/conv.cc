@@ -37,6 +37,12 @@ double activate(const Activation& activation, double x) {
       return 1 / (1 + std::exp(-x));
     case silu:
       return x / (1 + std::exp(-x));
+    case tanh:
+      return std::tanh(x);
+    case gelu:
+      return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
+    case geluTanh:
+      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
   }
   return x;
 }
@@ -47,6 +53,7 @@ void finish(const FinishBlock& block, const Activation& activation) {
       const size_t at = i * block.yStride + j * block.yStep;
       double x = block.c[i * block.cStride + j];
       if (block.bias) x += block.bias[i];
+      if (block.columnBias) x += block.columnBias[j];
       if (block.residual) x += block.residual[at];
       block.y[at] = static_cast<float>(activate(activation, x));
     }

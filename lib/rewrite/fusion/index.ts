@@ -1,0 +1,84 @@
+/** All fusions, in the order in which one makes way for the next. */
+import type { Model, Node } from "../../model/index.js";
+import { foldConstants, type Evaluate } from "../fold.js";
+import { activations } from "./activations.js";
+import { attentions } from "./attention.js";
+import { convolutionChannels, convolutionEpilogues } from "./convolutions.js";
+import { identities } from "./identities.js";
+import { integerProducts } from "./integers.js";
+import { normalizations, skips } from "./normalization.js";
+import { products } from "./products.js";
+import { Site, type Fusion } from "./site.js";
+
+/** What became of a node that a fusion looked at. */
+export interface FusionOutcome {
+  fusion: string;
+  /** The node where it began: its name, or its first output. */
+  node: string;
+  /** Why it declined; undefined where it fused. */
+  reason?: string;
+}
+
+export interface FusionOptions {
+  /** Names of fusions to leave out. */
+  without?: readonly string[];
+}
+
+/** Passes: each goes over the nodes once; `fold` computes constants in between. */
+const passes: readonly (readonly Fusion[] | "fold")[] = [
+  identities,
+  "fold",
+  activations,
+  normalizations,
+  convolutionChannels,
+  "fold",
+  convolutionChannels,
+  "fold",
+  integerProducts,
+  attentions,
+  products,
+  convolutionEpilogues,
+  skips,
+];
+
+/** Names of all fusions. */
+export const fusionNames: readonly string[] = [
+  ...new Set(passes.flatMap((pass) => (pass === "fold" ? [] : pass.map(({ name }) => name)))),
+  "fold",
+];
+
+/** Fuses a model's nodes where they stand, and removes what nobody needs then. */
+export function fuse(model: Model, evaluate: Evaluate, { without = [] }: FusionOptions = {}): FusionOutcome[] {
+  const outcomes: FusionOutcome[] = [];
+  const leftOut = new Set(without);
+  for (const pass of passes) {
+    if (pass === "fold") {
+      if (!leftOut.has("fold")) fold(model, evaluate);
+      continue;
+    }
+    const fusions = pass.filter(({ name }) => !leftOut.has(name));
+    const shapes = model.inferShapes();
+    for (const graph of [...model.graph.walk()]) {
+      const site = new Site(model, graph, shapes);
+      for (const node of [...graph.nodes]) for (const fusion of fusions) outcomes.push(...attempt(fusion, node, site));
+    }
+    model.graph.removeUnused();
+  }
+  return outcomes;
+}
+
+function attempt(fusion: Fusion, node: Node, site: Site): FusionOutcome[] {
+  const type = node.domain === "" ? node.opType : `${node.domain} ${node.opType}`;
+  // An earlier fusion may have taken the node.
+  if (!fusion.startsAt.includes(type) || site.graph.producer(node.outputs[0] ?? "") !== node) return [];
+  const label = node.name === "" ? node.outputs[0]! : node.name;
+  const outcome = fusion.fuse(node, site);
+  if (outcome === false) return [];
+  return [{ fusion: fusion.name, node: label, ...(outcome === true ? {} : { reason: outcome }) }];
+}
+
+function fold(model: Model, evaluate: Evaluate): void {
+  const shapes = model.inferShapes();
+  for (const graph of [...model.graph.walk()]) foldConstants(model, graph, shapes, evaluate);
+  model.graph.removeUnused();
+}
