@@ -33,7 +33,7 @@ export class ImageFolder implements AsyncIterable<Batch> {
     private readonly options: ImageOptions,
   ) {}
 
-  /** Throws PARE_FILE for a picture that cannot be decoded, PARE_UNSUPPORTED where sharp is missing. */
+  /** Throws PARE_FILE for a picture that cannot be decoded, and where sharp is not installed. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch> {
     const sharp = loadSharp();
     const { width, height, batchSize = 32 } = this.options;
