@@ -29,7 +29,8 @@ template <class T>
 void multiplyRows(const Product& of, const typename Unaligned<T>::Type* a, const typename Unaligned<T>::Type* b,
                   typename Unaligned<T>::Type* c, size_t begin, size_t end) {
   std::array<T, columnBlock * depthBlock> block;
-  std::fill(c + begin * of.n, c + end * of.n, T{0});
+  // Loops of their own: a template's argument would lose that the elements lie anywhere.
+  for (size_t i = begin * of.n; i < end * of.n; i++) c[i] = T{0};
   for (size_t column = 0; column < of.n; column += columnBlock) {
     const size_t columns = std::min(columnBlock, of.n - column);
     for (size_t depth = 0; depth < of.k; depth += depthBlock) {
@@ -40,12 +41,13 @@ void multiplyRows(const Product& of, const typename Unaligned<T>::Type* a, const
               of.transposeB ? b[(column + j) * of.k + depth + d] : b[(depth + d) * of.n + column + j];
       for (size_t i = begin; i < end; i++) {
         std::array<T, columnBlock> sums;
-        std::copy_n(c + i * of.n + column, columns, sums.begin());
+        auto* row = c + i * of.n + column;
+        for (size_t j = 0; j < columns; j++) sums[j] = row[j];
         for (size_t d = 0; d < depths; d++) {
           const T factor = of.transposeA ? a[(depth + d) * of.m + i] : a[i * of.k + depth + d];
           for (size_t j = 0; j < columns; j++) sums[j] += factor * block[d * columnBlock + j];
         }
-        std::copy_n(sums.begin(), columns, c + i * of.n + column);
+        for (size_t j = 0; j < columns; j++) row[j] = sums[j];
       }
     }
   }
