@@ -294,6 +294,24 @@ describe("reductions", () => {
   ]);
   testLikeOnnxRuntime(Object.fromEntries([...inner, ...all]));
   testLikeOnnxRuntime({
+    ...Object.fromEntries(
+      ["Sum", "Mean", "Max", "Min", "Prod", "SumSquare", "L1"].map((name): [string, OneNode] => [
+        `${name} of int64`,
+        {
+          opType: `Reduce${name}`,
+          opset: 18,
+          inputs: [
+            Weight.of(
+              "int64",
+              [2, 3, 1, 4],
+              Array.from({ length: 24 }, (_, i) => ((i * 7) % 11) - 5),
+            ),
+            Weight.of("int64", [2], [0, 3]),
+          ],
+          int64Outputs: [0],
+        },
+      ]),
+    ),
     "no axes, nothing done": {
       opType: "ReduceSum",
       inputs: [[3, 4], Weight.of("int64", [0], [])],

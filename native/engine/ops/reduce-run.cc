@@ -75,24 +75,34 @@ struct Fold {
   }
 };
 
-// The result's elements one by one; kept and reduced dimensions walk through the input by their strides.
+// The elements that a result is made of: neighbouring dimensions that are all kept, or all reduced, are one; the
+// longest of the reduced ones is a run, and where it begins for every place along the others is written down.
 class Walk {
  public:
   Walk(std::span<const int64_t> dims, const Axes& axes) {
+    std::vector<Dim> reduced;
+    bool wasReduced = false;
     size_t step = 1;
-    std::vector<Dim> kept, reduced;
     for (size_t i = dims.size(); i-- > 0;) {
       const auto size = static_cast<size_t>(dims[i]);
-      (std::binary_search(axes.begin(), axes.end(), i) ? reduced : kept).push_back({size, step});
+      if (size == 1) continue;
+      const bool isReduced = std::binary_search(axes.begin(), axes.end(), i);
+      std::vector<Dim>& list = isReduced ? reduced : kept_;
+      if (!list.empty() && isReduced == wasReduced)
+        list.back().size *= size;
+      else
+        list.push_back({size, step});
+      wasReduced = isReduced;
       step *= size;
     }
-    kept_ = std::move(kept);
-    offsets_ = {0};
-    for (const Dim& dim : reduced) {
+    for (size_t i = 1; i < reduced.size(); i++)
+      if (reduced[i].size > reduced[0].size) std::swap(reduced[0], reduced[i]);
+    if (!reduced.empty()) run_ = reduced[0];
+    for (size_t d = 1; d < reduced.size(); d++) {
       std::vector<size_t> next;
-      next.reserve(offsets_.size() * dim.size);
-      for (size_t i = 0; i < dim.size; i++)
-        for (const size_t offset : offsets_) next.push_back(offset + i * dim.step);
+      next.reserve(offsets_.size() * reduced[d].size);
+      for (size_t i = 0; i < reduced[d].size; i++)
+        for (const size_t offset : offsets_) next.push_back(offset + i * reduced[d].step);
       offsets_ = std::move(next);
     }
   }
@@ -104,15 +114,20 @@ class Walk {
     }
     return at;
   }
-  // Of the elements that a result is made of, in their order.
-  const std::vector<size_t>& offsets() const { return offsets_; }
+  size_t count() const { return offsets_.size() * run_.size; }
+  template <class Element>
+  void forEach(size_t begin, const Element& element) const {
+    for (const size_t offset : offsets_)
+      for (size_t i = 0; i < run_.size; i++) element(begin + offset + i * run_.step);
+  }
 
  private:
   struct Dim {
-    size_t size, step;
+    size_t size = 1, step = 1;
   };
   std::vector<Dim> kept_;  // the last first
-  std::vector<size_t> offsets_;
+  Dim run_;
+  std::vector<size_t> offsets_{0};
 };
 
 template <class T, Reduction reduction>
@@ -123,22 +138,22 @@ Status reduceAs(const RunContext& c, const Axes& axes) {
   const Walk walk(x.dims, axes);
   const auto* in = x.as<T>();
   auto* out = y.as<T>();
-  const size_t each = std::max<size_t>(1, elementwiseGrain / std::max<size_t>(1, walk.offsets().size()));
+  const size_t each = std::max<size_t>(1, elementwiseGrain / std::max<size_t>(1, walk.count()));
   c.execution->forEachChunk(y.count(), each, [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; i++) {
-      const auto* from = in + walk.begin(i);
+      const size_t first = walk.begin(i);
       Sum sum = F::start();
       if constexpr (reduction == Reduction::logSumExp) {
-        for (const size_t offset : walk.offsets()) sum = std::max(sum, static_cast<Sum>(from[offset]));
+        walk.forEach(first, [&](size_t at) { sum = std::max(sum, static_cast<Sum>(in[at])); });
         double total = 0;
         if (std::isfinite(sum)) {
-          for (const size_t offset : walk.offsets()) total += std::exp(static_cast<double>(from[offset]) - sum);
+          walk.forEach(first, [&](size_t at) { total += std::exp(static_cast<double>(in[at]) - sum); });
           sum += std::log(total);
         }
       } else {
-        for (const size_t offset : walk.offsets()) F::add(sum, static_cast<Sum>(from[offset]));
+        walk.forEach(first, [&](size_t at) { F::add(sum, static_cast<Sum>(in[at])); });
       }
-      out[i] = F::end(sum, walk.offsets().size());
+      out[i] = F::end(sum, walk.count());
     }
   });
   return c.execution->outcome();
