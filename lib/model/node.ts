@@ -29,7 +29,7 @@ export type AttributeKind = "float" | "int" | "floats" | "ints" | "strings";
 /** Attributes of ONNX's and ONNX Runtime's operators that are floats, so that 1 may be written for 1.0. */
 const floatAttributes = new Set(
   (
-    "alpha activation_alpha activation_beta beta bias clip coefficients cubic_coeff_a epsilon extrapolation_value gamma high " +
+    "alpha activation_alpha activation_beta activation_params beta bias clip coefficients cubic_coeff_a epsilon extrapolation_value gamma high " +
     "intercepts lambd low mean momentum norm_coefficient norm_coefficient_post ratio rho scale scales softcap spatial_scale " +
     "value value_float value_floats l1 l2 decay proximal beta1 beta2"
   ).split(" "),
