@@ -124,7 +124,7 @@ async function time(
               )
             : new tensor(
                 "float32",
-                Float32Array.from({ length: count }, (_, i) => Math.sin(i * 1.7)),
+                Float32Array.from({ length: count }, (_, i) => ((i * 7919) % 2003) / 1001 - 1),
                 dims,
               ),
         ];
