@@ -37,7 +37,7 @@ class IntegerConv {
   Status run() const {
     if (shape_.batch * shape_.outputChannels * positions_ == 0) return execution_.outcome();
     if (isPointwise()) return pointwise();
-    if (filters_ * inputs_ <= 4) return direct();
+    if (filters_ * inputs_ <= 4) return hasLongRows() ? directPlanes() : direct();
     return unfolded();
   }
 
@@ -159,6 +159,81 @@ class IntegerConv {
     return x + ((plane - a.padBegin) * b.input + (line - b.padBegin)) * shape_.axes[2].input;
   }
 
+  // Whether a padded plane, read from end to end, has what one element of the window meets at every position: the rows
+  // of positions then lie as far apart as those of the image, and what lies between them is computed and dropped.
+  bool hasLongRows() const {
+    const ConvAxis &a = shape_.axes[0], &b = shape_.axes[1], &c = shape_.axes[2];
+    return a.kernel == 1 && a.input == 1 && outputs_[0] == 1 && a.padBegin == 0 && b.stride == c.stride;
+  }
+
+  Status directPlanes() const {
+    constexpr size_t grain = 16384;
+    const ConvAxis &b = shape_.axes[1], &c = shape_.axes[2];
+    const size_t width = c.padBegin + c.input + c.padEnd, height = b.padBegin + b.input + b.padEnd;
+    const size_t length = (outputs_[1] - 1) * width + outputs_[2];
+    std::atomic<bool> failed{false};
+    execution_.forEachChunk(shape_.batch * shape_.outputChannels, std::max<size_t>(1, grain / length),
+                            [&](size_t begin, size_t end) {
+                              const Scratch scratch(length * (sizeof(int32_t) + 1) + width * height);
+                              if (!scratch.data()) failed = true;
+                              for (size_t plane = begin; plane < end && scratch.data(); plane++)
+                                directPlane(plane, width, height, length, scratch.as<int32_t>());
+                            });
+    return failed ? Status::memory("no memory for a plane of a convolution") : execution_.outcome();
+  }
+
+  void directPlane(size_t plane, size_t width, size_t height, size_t length, int32_t* sums) const {
+    const ConvAxis &b = shape_.axes[1], &c = shape_.axes[2];
+    const size_t image = plane / shape_.outputChannels, filter = plane % shape_.outputChannels;
+    auto* bytes = reinterpret_cast<uint8_t*>(sums + length);
+    uint8_t* padded = bytes + length;
+    std::fill_n(sums, length, 0);
+    std::memset(padded, of_.xZero, width * height);
+    const uint8_t* weights = of_.filters + filter * depth_;
+    const uint8_t* x = of_.x + (image * shape_.inputChannels + filter / filters_ * inputs_) * imageSize_;
+    for (size_t channel = 0; channel < inputs_; channel++, x += imageSize_) {
+      for (size_t row = 0; row < b.input; row++)
+        std::memcpy(padded + (b.padBegin + row) * width + c.padBegin, x + row * c.input, c.input);
+      for (size_t i = 0; i < b.kernel; i++)
+        for (size_t j = 0; j < c.kernel; j++)
+          execution_.kernels.byteArithmetic->accumulate(padded + i * b.dilation * width + j * c.dilation, c.stride,
+                                                        length, of_.xSigned, valueOf(of_.xZero, of_.xSigned),
+                                                        valueOf(*weights++, of_.filtersSigned) - zeroOf(filter), sums);
+    }
+    const auto* from = reinterpret_cast<const uint8_t*>(sums);
+    if (!isSums()) {
+      // Floats may take the place of their sums.
+      uint8_t* to = ySize() == 1 ? bytes : reinterpret_cast<uint8_t*>(sums);
+      finish(filter, sums, length, to);
+      from = to;
+    }
+    for (size_t row = 0; row < outputs_[1]; row++)
+      std::memcpy(of_.result.y + (plane * positions_ + row * outputs_[2]) * ySize(), from + row * width * ySize(),
+                  outputs_[2] * ySize());
+  }
+
+  int32_t zeroOf(size_t filter) const {
+    if (of_.filterZeroCount == 0) return 0;
+    return valueOf(of_.filterZeros[of_.filterZeroCount > 1 ? filter : 0], of_.filtersSigned);
+  }
+
+  // What `count` sums of a filter become.
+  void finish(size_t filter, const int32_t* sums, size_t count, uint8_t* y) const {
+    const MatmulIntegerResult& result = of_.result;
+    const SumBlock block{.sums = sums,
+                         .stride = count,
+                         .rows = 1,
+                         .columns = count,
+                         .perRow = true,
+                         .offsets = result.offsets ? result.offsets + filter : nullptr,
+                         .scales = result.scales + filter};
+    if (result.kind == MatmulIntegerResult::Kind::bytes)
+      execution_.kernels.requantize->toBytes(block, result.grid, y, count);
+    else
+      execution_.kernels.requantize->toFloats(block, result.bias ? result.bias + filter : nullptr,
+                                              reinterpret_cast<UnalignedFloat*>(y), count);
+  }
+
   Status direct() const {
     constexpr size_t grain = 8192;
     const size_t rowCount = outputs_[0] * outputs_[1], width = outputs_[2];
@@ -181,8 +256,7 @@ class IntegerConv {
     const size_t width = outputs_[2], first = row * width;
     const uint8_t* weights = of_.filters + filter * depth_;
     const int32_t zero = valueOf(of_.xZero, of_.xSigned);
-    const int32_t weightZero =
-        of_.filterZeroCount ? valueOf(of_.filterZeros[of_.filterZeroCount > 1 ? filter : 0], of_.filtersSigned) : 0;
+    const int32_t weightZero = zeroOf(filter);
     int32_t* sums = scratch;
     std::fill_n(sums, width, 0);
     const uint8_t* x = of_.x + (image * shape_.inputChannels + filter / filters_ * inputs_) * imageSize_;
@@ -202,20 +276,7 @@ class IntegerConv {
       std::memcpy(of_.result.y + (plane * positions_ + first) * sizeof(int32_t), sums, width * sizeof(int32_t));
       return;
     }
-    const MatmulIntegerResult& result = of_.result;
-    const SumBlock block{.sums = sums,
-                         .stride = width,
-                         .rows = 1,
-                         .columns = width,
-                         .perRow = true,
-                         .offsets = result.offsets ? result.offsets + filter : nullptr,
-                         .scales = result.scales + filter};
-    uint8_t* y = result.y + (plane * positions_ + first) * ySize();
-    if (result.kind == MatmulIntegerResult::Kind::bytes)
-      execution_.kernels.requantize->toBytes(block, result.grid, y, width);
-    else
-      execution_.kernels.requantize->toFloats(block, result.bias ? result.bias + filter : nullptr,
-                                              reinterpret_cast<UnalignedFloat*>(y), width);
+    finish(filter, sums, width, of_.result.y + (plane * positions_ + first) * ySize());
   }
 
   const Execution& execution_;
