@@ -165,7 +165,7 @@ export function buildStep(original: Model, weights: Tensors, options: StepOption
     }
     const factor = options.rateOf?.(name) ?? 1;
     const own = factor === 1 ? rate : build.op("Mul", rate, build.number(factor));
-    const inputs = [variable, gradients.get(name)!, own, step, scale, mask, ...memory];
+    const inputs = [variable, gradients.get(name)!, own, step, scale, mask, memory[0], memory[1], loss];
     const attributes = { ...options.optimizer.attributes, ...penalties(parameter, options) };
     const outputs = build.node(`pare.${options.optimizer.opType}`, inputs, 1 + memory.length, attributes);
     outputs.forEach((output, i) => updates.push([output, i === 0 ? variable : memory[i - 1]!]));

@@ -68,10 +68,31 @@ export class Trainer {
     const results = await this.#session.run(feeds);
     const value = results[loss]!.data[0] as number;
     if (Number.isFinite(value)) return value;
+    const culprit = await this.#firstNotFinite(feeds);
     throw new PareError(
       "PARE_NAN",
-      `the loss of step ${this.steps} is ${value}: training has diverged. A smaller lr (now ${rate}) or clipNorm may help; the training's model has the best weights so far.`,
+      `the loss of step ${this.steps} is ${value}${culprit}: training has diverged. A smaller lr (now ${rate}) or clipNorm may help; the training's model has the best weights so far.`,
     );
+  }
+
+  /** In words: what first gave no number. The weights are those before the step, which such a loss leaves alone. */
+  async #firstNotFinite(feeds: Record<string, Tensor>): Promise<string> {
+    const isFinite = (data: Float32Array): boolean => data.every((value) => Number.isFinite(value));
+    for (const [name, { data }] of this.weights) if (!isFinite(data)) return `, for "${name}" is not finite any more`;
+    for (const [name, { type, data }] of Object.entries(feeds))
+      if (type === "float32" && !isFinite(data as Float32Array)) return `, for "${name}" is not finite`;
+    const model = this.#graph.model.clone();
+    const { graph } = model;
+    const shapes = model.inferShapes();
+    const made = graph.nodes.flatMap(({ outputs }) => outputs).filter((name) => shapes.get(name)?.dtype === "float32");
+    graph.proto.output = [];
+    for (const name of made) graph.addOutput(name, "float32", shapes.get(name)!.dims ?? []);
+    const session = new InferenceSession(model, this.#threads, { variables: [...this.#graph.variables.keys()] });
+    const results = await session.run(feeds);
+    await session.release();
+    const first = made.find((name) => !isFinite(results[name]!.data as Float32Array));
+    const node = first === undefined ? undefined : graph.producer(first);
+    return node ? `, from ${node.label} on` : "";
   }
 
   /** Loss and accuracy over examples, as the model answers outside of training. */

@@ -111,6 +111,21 @@ test("stops early, keeps the best weights, takes a signal, and writes in place w
   expect(bytesOf(net).equals(before)).toBe(false);
 });
 
+test("a loss that is no number leaves the weights alone and says where it began", async () => {
+  const data = spirals(60);
+  const net = sequential([dense(4), relu(), dense(3)], { input: [2], seed: 1 });
+  const { graph } = net;
+  // log of what relu has made zero: −∞, and NaN behind it.
+  graph.addNode({ opType: "Log", name: "logarithm", inputs: ["relu1.Relu"], outputs: ["log"] });
+  graph.nodes
+    .filter(({ inputs }) => inputs[0] === "relu1.Relu" && inputs.length > 1)
+    .forEach((node) => {
+      node.setInput(0, "log");
+    });
+  graph.sort();
+  await expectRejection(train(net, data).finish(), "PARE_NAN", /loss of step 1 is .*, from Log "logarithm" on/);
+});
+
 test("says what is wrong with data and options", async () => {
   const good = spirals(60);
   const labels = Array.from(good.y);

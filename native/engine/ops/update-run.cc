@@ -1,5 +1,6 @@
 // Running the steps of optimizers, the masks of dropout, and gradients element by element.
 #include <cmath>
+#include <cstring>
 
 #include "engine/elementwise.h"
 #include "engine/run.h"
@@ -14,7 +15,7 @@ struct UpdateState : NodeState {
   double l1 = 0, decay = 0, proximal = 0;
 };
 
-enum Input : size_t { weights, gradient, learningRate, stepNumber, scale, mask, first, second };
+enum Input : size_t { weights, gradient, learningRate, stepNumber, scale, mask, first, second, loss };
 
 Status prepareUpdate(PrepareContext& c, UpdateState& state) {
   state.arguments.l1 = static_cast<float>(c.real("l1"));
@@ -47,6 +48,14 @@ Status prepareRmsprop(PrepareContext& c) {
   return prepareUpdate(c, state);
 }
 
+Status keepAll(const RunContext& c) {
+  const size_t from[] = {weights, first, second};
+  for (size_t i = 0; i < 3; i++)
+    if (c.wants(i) && c.has(from[i]) && c.out(i).data != c.in(from[i]).data && c.out(i).byteLength() > 0)
+      std::memcpy(c.out(i).data, c.in(from[i]).data, c.out(i).byteLength());
+  return Status::success();
+}
+
 Status runUpdate(RunContext& c, UpdateKernels::Step UpdateKernels::*step, bool isAdam) {
   const auto& state = c.state<UpdateState>();
   UpdateArguments of = state.arguments;
@@ -54,9 +63,10 @@ Status runUpdate(RunContext& c, UpdateKernels::Step UpdateKernels::*step, bool i
   for (const size_t input : {size_t{gradient}, size_t{mask}, size_t{first}, size_t{second}})
     if (c.has(input) && c.in(input).count() != count)
       return Status::shape(c.reader().label() + ": gradient, mask and memory must have the weights' dimensions");
-  for (const size_t input : {size_t{learningRate}, size_t{stepNumber}, size_t{scale}})
+  for (const size_t input : {size_t{learningRate}, size_t{stepNumber}, size_t{scale}, size_t{loss}})
     if (c.has(input) && c.in(input).count() != 1)
-      return Status::shape(c.reader().label() + ": lr, step and scale must be one number each");
+      return Status::shape(c.reader().label() + ": lr, step, scale and loss must be one number each");
+  if (c.has(loss) && !std::isfinite(c.in(loss).floats()[0])) return keepAll(c);
   of.weights = c.in(weights).floats();
   of.gradient = c.in(gradient).floats();
   of.newWeights = c.out(0).floats();
