@@ -79,6 +79,8 @@ export interface QuantizeOptions extends LongCall, StaticOptions {
 
 /** Options with every default in place. */
 export interface Resolved extends Omit<QuantizeOptions, keyof StaticOptions>, ResolvedStatic {
+  /** "static": nodes that minimumSnrDb keeps float, and the decibels that their integers alone would leave. */
+  fragile?: ReadonlyMap<string, number>;
   mode: QuantizeMode;
   perChannel: boolean;
   reduceRange: boolean;

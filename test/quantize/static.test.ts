@@ -149,3 +149,20 @@ test("a bias too large for its scale widens the weight's", async () => {
   const [first] = made.graph.weight("b_quantized")!.toFloats();
   expect(Math.abs(first! * scale - 1000)).toBeLessThan(1e-3);
 });
+
+describe("minimumSnrDb", () => {
+  test("keeps float what harms most, and says so", async () => {
+    const all = await quantized();
+    const some = await quantized({ minimumSnrDb: 60 }).catch((error: unknown) => error as { code: string });
+    // Nothing of eight bits comes that near.
+    expect(some).toMatchObject({ code: "PARE_OPTION" });
+    expect(all.report.activations.map(({ name }) => name)).toEqual(expect.arrayContaining(["r", "g"]));
+    const kept = await quantized({ minimumSnrDb: 5 });
+    expect(kept.report.skipped).toEqual([]);
+    expect(kept.report.notes.join()).toMatch(/On 2 batches the outputs are \d+\.\d dB from the float model's/);
+  });
+
+  test.each([0, -3, 300, NaN])("%d dB are refused", async (minimumSnrDb) => {
+    await expectRejection(quantized({ minimumSnrDb }), "PARE_OPTION", /minimumSnrDb must be decibels/);
+  });
+});

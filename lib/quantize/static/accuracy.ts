@@ -29,7 +29,11 @@ export class Reference {
 
   private constructor(model: Model, call: Call) {
     this.#model = model;
-    this.#call = call;
+    // The caller may hand in more options than these.
+    this.#call = {
+      ...(call.threads === undefined ? {} : { threads: call.threads }),
+      ...(call.signal && { signal: call.signal }),
+    };
   }
 
   /** Runs the float model on the first batches of the data. */

@@ -1,8 +1,8 @@
 /** Static quantization: activations' ranges from the user's data, then a file that runtimes compute in integers. */
 import type { PareError } from "../../errors.js";
 import type { Model } from "../../model/index.js";
+import { formatPlural } from "../../report/format.js";
 import type { Report } from "../../report/index.js";
-import { nameOf } from "../../rewrite/names.js";
 import type { Resolved } from "../options.js";
 import type { WeightWork } from "../work.js";
 import { Reference, type IntegerValue } from "./accuracy.js";
@@ -39,10 +39,7 @@ export async function quantizeStatic(
       write(copy, { ...some, format: "qdq" }, ranges, itsWork, itsReport);
       return copy;
     });
-    for (const [name, snrDb] of fragile)
-      report.skip(name, `its integers alone would leave the outputs ${Math.round(snrDb)} dB`);
-    const names = original.graph.nodes.filter((node) => declines(node, options) === undefined).map(nameOf);
-    chosen = { ...options, nodes: { include: names.filter((name) => !fragile.has(name)) } };
+    chosen = { ...options, fragile };
   }
   const integers = write(model, chosen, ranges, work, report);
   return async () => {
@@ -50,7 +47,10 @@ export async function quantizeStatic(
       reference ??= await Reference.create(original, heldBack, 1, options);
       report.activations.push(...(await reference.activations(model, integers)));
       const snrDb = await reference.outputsSnrDb(model);
-      report.note(`The outputs are ${snrDb.toFixed(1)} dB from the float model's on ${reference.batches} batches.`);
+      const { batches } = reference;
+      report.note(
+        `On ${formatPlural(batches, "batch", "batches")} the outputs are ${snrDb.toFixed(1)} dB from the float model's.`,
+      );
     } catch (error) {
       // Native code throws plain errors with a code.
       const { code, message } = error as PareError;
@@ -76,7 +76,7 @@ async function observe(model: Model, options: Resolved, report: Report): Promise
   boundSoftmax(model, options, ranges);
   for (const [name, count] of nonFinite)
     report.note(`${name} had ${count} values that are NaN or infinite on the calibration data; they were left out.`);
-  report.note(`${observed.length} activations were observed on ${batches} ${batches === 1 ? "batch" : "batches"}.`);
+  report.note(`${observed.length} activations were observed on ${formatPlural(batches, "batch", "batches")}.`);
   return ranges;
 }
 

@@ -96,6 +96,8 @@ const rules: Record<string, Rule> = {
 /** Whether options let a node take part; if not, why. */
 export function declines(node: Node, options: Resolved): string | undefined {
   if (node.domain !== "" || !staticOps.includes(node.opType)) return `pare has no static form of ${node.opType}`;
+  const snrDb = options.fragile?.get(nameOf(node));
+  if (snrDb !== undefined) return `its integers alone would leave the outputs ${snrDb.toFixed(1)} dB`;
   return refusal(node, options);
 }
 

@@ -62,7 +62,9 @@ export async function findFragile(
     signal?.throwIfAborted();
     options.onProgress?.({ done: candidates.length, total: groups.size, what: "finding what must stay float" });
     const alone = new Set(nodes);
-    candidates.push({ nodes, noise: 10 ** (-(await measure((name) => alone.has(name))) / 10) });
+    const noise = 10 ** (-(await measure((name) => alone.has(name))) / 10);
+    // What only moves values does no harm, and nothing without the others.
+    if (noise > 0) candidates.push({ nodes, noise });
   }
   candidates.sort((a, b) => b.noise - a.noise);
   const target = 10 ** (-minimumSnrDb / 10);
@@ -71,8 +73,9 @@ export async function findFragile(
   let count = 0;
   for (; count < candidates.length && rest > target; count++) rest -= candidates[count]!.noise;
   for (; count < candidates.length; count += Math.max(1, Math.ceil(count / 8))) {
-    const kept = new Set(candidates.slice(count).flatMap(({ nodes }) => nodes));
-    if ((await measure((name) => kept.has(name))) >= minimumSnrDb) return fragileOf(candidates.slice(0, count));
+    const left = new Set(candidates.slice(0, count).flatMap(({ nodes }) => nodes));
+    if ((await measure((name) => all.has(name) && !left.has(name))) >= minimumSnrDb)
+      return fragileOf(candidates.slice(0, count));
   }
   throw new PareError(
     "PARE_OPTION",
