@@ -123,7 +123,7 @@ class Resizer {
     if (!axis.isOutside.empty())
       for (size_t i = begin; i < end; i++)
         if (axis.isOutside[i])
-          std::fill(out + i * level.outStep, out + (i + 1) * level.outStep, UnalignedFloat(extrapolation_));
+          for (size_t j = 0; j < level.outStep; j++) out[i * level.outStep + j] = extrapolation_;
     return true;
   }
 
@@ -193,7 +193,7 @@ class NearestResizer {
       Unaligned* to = out + i * level.outStep;
       const int32_t from = axis.index[i];
       if (!axis.isOutside.empty() && axis.isOutside[i]) {
-        std::fill(to, to + level.outStep, Unaligned(fill_));
+        for (size_t j = 0; j < level.outStep; j++) to[j] = fill_;
         continue;
       }
       if (i > begin && axis.index[i - 1] == from && (axis.isOutside.empty() || !axis.isOutside[i - 1])) {

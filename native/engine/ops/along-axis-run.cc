@@ -46,10 +46,9 @@ struct Best {
   T value[256];
   int64_t at[256];
 
-  template <class Pointer>
-  void find(Pointer x, const Along& a, size_t outer, size_t begin, size_t end, bool wantsLast) {
+  void find(const TensorView& tensor, const Along& a, size_t outer, size_t begin, size_t end, bool wantsLast) {
     const size_t count = end - begin;
-    x += outer * a.size * a.inner + begin;
+    const auto* x = tensor.as<T>() + outer * a.size * a.inner + begin;
     for (size_t j = 0; j < count; j++) {
       value[j] = x[j];
       at[j] = 0;
@@ -83,8 +82,8 @@ Status runArg(RunContext& c) {
   return visitType(x.dtype, [&]<class T>() {
     forEachColumns(*c.execution, a, [&](size_t outer, size_t begin, size_t end) {
       Best<T, wantsLargest> best;
-      best.find(x.as<T>(), a, outer, begin, end, wantsLast);
-      std::copy(best.at, best.at + (end - begin), out + outer * a.inner + begin);
+      best.find(x, a, outer, begin, end, wantsLast);
+      for (size_t j = begin; j < end; j++) out[outer * a.inner + j] = best.at[j - begin];
     });
     return c.execution->outcome();
   });
@@ -100,7 +99,7 @@ Status runHardmax(RunContext& c) {
   return visitType(x.dtype, [&]<class T>() {
     forEachColumns(*c.execution, a, [&](size_t outer, size_t begin, size_t end) {
       Best<T, true> best;
-      best.find(x.as<T>(), a, outer, begin, end, false);
+      best.find(x, a, outer, begin, end, false);
       auto* to = y.as<T>() + outer * a.size * a.inner;
       for (size_t i = 0; i < a.size; i++)
         for (size_t j = begin; j < end; j++) to[i * a.inner + j] = 0;
@@ -174,7 +173,7 @@ Status runOneHot(RunContext& c) {
   return visitSize(values.dtype, [&]<class Value>() {
     auto* out = c.out(0).as<Value>();
     const Value off = values.as<Value>()[0], on = values.as<Value>()[1];
-    std::fill(out, out + c.out(0).count(), off);
+    for (size_t i = 0; i < c.out(0).count(); i++) out[i] = off;
     return visitType(indices.dtype, [&]<class Index>() {
       const auto* index = indices.as<Index>();
       for (size_t i = 0; i < outer; i++)

@@ -89,7 +89,7 @@ Status runCol2Im(RunContext& c) {
     return Status::shape(reader.label() + ": the input must have " + std::to_string(blockCount) +
                          " rows a channel and " + std::to_string(placeCount) + " columns");
   const size_t inner = y.inner(2);
-  std::fill(y.floats(), y.floats() + y.count(), UnalignedFloat(0));
+  if (y.count() > 0) std::memset(y.data, 0, y.byteLength());
   c.execution->forEachPiece(y.outer(2), [&](size_t plane) {
     UnalignedFloat* to = y.floats() + plane * inner;
     const UnalignedFloat* from = x.floats() + plane * static_cast<size_t>(blockCount * placeCount);
@@ -157,7 +157,8 @@ Status runDeterminant(RunContext& c) {
   const auto n = static_cast<size_t>(x.dims[rank - 1]);
   c.execution->forEachPiece(y.count(), [&](size_t i) {
     const UnalignedFloat* from = x.floats() + i * n * n;
-    std::vector<double> a(from, from + n * n);
+    std::vector<double> a(n * n);
+    for (size_t j = 0; j < n * n; j++) a[j] = static_cast<double>(from[j]);
     double product = 1;
     for (size_t k = 0; k < n && product != 0; k++) {
       size_t pivot = k;

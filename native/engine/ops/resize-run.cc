@@ -158,7 +158,7 @@ Status resizeIntegers(RunContext& c, const ResizeOptions& options, std::span<con
   const auto in = Blob::allocate(count * sizeof(float)), out = Blob::allocate(total * sizeof(float));
   if (!in || !out) return Status::memory("no memory for resizing");
   auto *from = reinterpret_cast<UnalignedFloat*>(in->data()), *to = reinterpret_cast<UnalignedFloat*>(out->data());
-  std::copy(c.in(0).as<T>(), c.in(0).as<T>() + count, from);
+  for (size_t i = 0; i < count; i++) from[i] = static_cast<float>(c.in(0).as<T>()[i]);
   if (Status status = resize(*c.execution, options, axes, from, to); !status.ok()) return status;
   constexpr auto least = static_cast<float>(std::numeric_limits<T>::min()),
                  most = static_cast<float>(std::numeric_limits<T>::max());

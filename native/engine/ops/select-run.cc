@@ -32,8 +32,10 @@ bool comesBefore(const Candidate<T>& a, const Candidate<T>& b) {
 }
 
 // The k best of `count` elements that lie `step` apart, in order.
-template <class T, bool wantsLargest, class Pointer>
-void findBest(Pointer x, size_t count, size_t step, size_t k, std::vector<Candidate<T>>& found) {
+template <class T, bool wantsLargest>
+void findBest(const TensorView& tensor, size_t first, size_t count, size_t step, size_t k,
+              std::vector<Candidate<T>>& found) {
+  const auto* x = tensor.as<T>() + first;
   const auto before = comesBefore<T, wantsLargest>;
   found.clear();
   if (k == 0) return;
@@ -86,9 +88,9 @@ Status runTopK(RunContext& c) {
         const size_t first = row / inner * size * inner + row % inner;
         const size_t to = row / inner * k * inner + row % inner;
         if (wantsLargest)
-          findBest<T, true>(x.as<T>() + first, size, inner, k, found);
+          findBest<T, true>(x, first, size, inner, k, found);
         else
-          findBest<T, false>(x.as<T>() + first, size, inner, k, found);
+          findBest<T, false>(x, first, size, inner, k, found);
         for (size_t i = 0; i < k; i++) {
           if (c.wants(0)) c.out(0).as<T>()[to + i * inner] = found[i].value;
           if (c.wants(1)) c.out(1).as<int64_t>()[to + i * inner] = found[i].index;
