@@ -180,7 +180,8 @@ bool FeedReader::read(TensorView& feed) {
   if (dtype < 0) return false;
   feed.dtype = dataTypeOf(static_cast<int64_t>(dtype));
   size_t elements = 1;
-  for (double rank = next(); rank > 0; rank--) {
+  const double rank = next();
+  while (static_cast<double>(feed.dims.size()) < rank) {
     const double dim = next();
     if (!(dim >= 0 && dim <= 9007199254740991.0) ||
         __builtin_mul_overflow(elements, static_cast<size_t>(dim), &elements))
