@@ -1,4 +1,6 @@
 // Running convolutions of 8-bit integers: their sums as they are, or as bytes.
+#include <cstring>
+
 #include "engine/conv-integer.h"
 #include "engine/run.h"
 #include "engine/window.h"
@@ -71,8 +73,8 @@ Status runQlinear(RunContext& c) {
   std::vector<float> scales(channels);
   for (size_t i = 0; i < channels; i++)
     scales[i] = c.in(1).floats()[0] * scale.floats()[scale.count() == 1 ? 0 : i] / c.in(6).floats()[0];
-  std::vector<int32_t> bias;
-  if (c.has(8)) bias.assign(c.in(8).as<int32_t>(), c.in(8).as<int32_t>() + channels);
+  std::vector<int32_t> bias(c.has(8) ? channels : 0);
+  if (!bias.empty()) std::memcpy(bias.data(), c.in(8).data, channels * sizeof(int32_t));
   const bool isSigned = c.out(0).dtype == DataType::int8;
   of.result.kind = MatmulIntegerResult::Kind::bytes;
   of.result.scales = scales.data();
