@@ -266,9 +266,11 @@ Status runRoiAlign(RunContext& c) {
     const auto image = static_cast<size_t>(images.as<int64_t>()[region]);
     std::vector<Corner> corners(samplesY * samplesX);
     for (size_t bin = 0; bin < rows * columns && !c.execution->isCancelled(); bin++) {
-      const auto binY = static_cast<float>(bin / columns), binX = static_cast<float>(bin % columns);
+      const size_t binRow = bin / columns, binColumn = bin % columns;
+      const auto binY = static_cast<float>(binRow), binX = static_cast<float>(binColumn);
       for (size_t i = 0; i < corners.size(); i++) {
-        const auto sampleY = static_cast<float>(i / samplesX), sampleX = static_cast<float>(i % samplesX);
+        const size_t row = i / samplesX, column = i % samplesX;
+        const auto sampleY = static_cast<float>(row), sampleX = static_cast<float>(column);
         corners[i] =
             cornersAt(top + binY * stepY + (sampleY + 0.5F) * stepY / static_cast<float>(samplesY),
                       left + binX * stepX + (sampleX + 0.5F) * stepX / static_cast<float>(samplesX), height, width);

@@ -100,7 +100,7 @@ Status runQuantize(RunContext& c) {
   if (c.in(0).count() == 0) return Status::success();
   QuantizationLayout layout;
   QuantizationParameters made;
-  const QuantizationParameters* parameters = nullptr;
+  const QuantizationParameters* parameters = &made;
   if (Status status = readGrid(c, layout, made, parameters); !status.ok()) return status;
   uint64_t nanCount = 0;
   return quantize(*c.execution, c.in(0).floats(), layout, quantizedTypeOf(c.out(0).dtype), *parameters, c.out(0).data,
@@ -127,7 +127,7 @@ Status runDequantize(RunContext& c) {
   if (x.count() == 0) return Status::success();
   QuantizationLayout layout;
   QuantizationParameters made;
-  const QuantizationParameters* parameters = nullptr;
+  const QuantizationParameters* parameters = &made;
   if (Status status = readGrid(c, layout, made, parameters); !status.ok()) return status;
   if (x.dtype != DataType::int32)
     return dequantize(*c.execution, x.data, layout, quantizedTypeOf(x.dtype), *parameters, c.out(0).floats());

@@ -36,13 +36,17 @@ struct Fold {
     using Plain = std::conditional_t<isReal, double, uint64_t>;
     const auto plus = [](Sum a, Sum b) { return static_cast<Sum>(static_cast<Plain>(a) + static_cast<Plain>(b)); };
     const auto times = [](Sum a, Sum b) { return static_cast<Sum>(static_cast<Plain>(a) * static_cast<Plain>(b)); };
+    const auto isNan = []([[maybe_unused]] Sum value) {
+      if constexpr (isReal) return std::isnan(value);
+      return false;
+    };
     switch (reduction) {
       case Reduction::max:
         // NaN stays, as it does in float32.
-        if (x > sum || x != x) sum = x;
+        if (x > sum || isNan(x)) sum = x;
         break;
       case Reduction::min:
-        if (x < sum || x != x) sum = x;
+        if (x < sum || isNan(x)) sum = x;
         break;
       case Reduction::product:
         sum = times(sum, x);
@@ -198,7 +202,7 @@ Status readAxes(const RunContext& c, Axes& axes, bool& reduces) {
   std::vector<int64_t> given;
   if (c.has(1)) {
     const auto* list = c.in(1).as<int64_t>();
-    given.assign(list, list + c.in(1).count());
+    for (size_t i = 0; i < c.in(1).count(); i++) given.push_back(list[i]);
   } else {
     given = reader.integers("axes").value_or(std::vector<int64_t>());
   }
