@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "engine/matmul-blocks.h"
+#include "engine/nan.h"
 #include "engine/scratch.h"
 
 namespace pare {
@@ -111,7 +112,7 @@ Status maxPool(const Execution& execution, const PoolShape& shape, bool columnMa
               const auto row = static_cast<size_t>(high), column = static_cast<size_t>(wide);
               const T value = from[slice + row * axes[2].input + column];
               // Negated, so that NaN wins; the first one then stays.
-              if (index >= 0 && (value <= largest || largest != largest)) continue;
+              if (index >= 0 && (value <= largest || isNan(largest))) continue;
               largest = value;
               const size_t inSlice = columnMajor ? column * axes[1].input + row : row * axes[2].input + column;
               index = static_cast<int64_t>(plane * inputPlane(shape) + slice + inSlice);

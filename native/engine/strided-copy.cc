@@ -164,42 +164,43 @@ Status StridedCopy::run(const Execution& execution, const uint8_t* from, uint8_t
       bySize(pass.elementSize, std::array{kernels.bytes1, kernels.bytes2, kernels.bytes4, kernels.bytes8});
   const size_t partBytes =
       std::min(pass.partRows, pass.row.size) * std::min(pass.partColumns, pass.column.size) * pass.elementSize;
-  execution.forEachChunk(count, std::max<size_t>(1, pieceBytes / partBytes), [&](size_t begin, size_t end) {
-    std::array<size_t, mostAxes> index;
-    const uint8_t* source = from;
-    uint8_t* target = to;
-    size_t part = begin % parts, rest = begin / parts;
-    for (size_t i = pass.outerCount; i-- > 0; rest /= pass.outer[i].size) {
-      index[i] = rest % pass.outer[i].size;
-      source += static_cast<ptrdiff_t>(index[i]) * pass.outer[i].from;
-      target += static_cast<ptrdiff_t>(index[i]) * pass.outer[i].to;
-    }
-    for (size_t at = begin; at < end; at++) {
-      const size_t row = part / across * pass.partRows, column = part % across * pass.partColumns;
-      const auto signedRow = static_cast<ptrdiff_t>(row), signedColumn = static_cast<ptrdiff_t>(column);
-      pass.loop({.from = source + signedRow * pass.row.from + signedColumn * pass.column.from,
-                 .to = target + signedRow * pass.row.to + signedColumn * pass.column.to,
-                 .elementSize = pass.elementSize,
-                 .rows = std::min(pass.partRows, pass.row.size - row),
-                 .columns = std::min(pass.partColumns, pass.column.size - column),
-                 .fromRow = pass.row.from,
-                 .toRow = pass.row.to,
-                 .fromColumn = pass.column.from,
-                 .toColumn = pass.column.to},
-                transpose);
-      if (++part < parts) continue;
-      part = 0;
-      // The next place: the last axis that has not ended goes on, those after it begin again.
-      for (size_t i = pass.outerCount; i-- > 0;) {
-        const Axis& axis = pass.outer[i];
-        const bool goesOn = ++index[i] < axis.size;
-        source = goesOn ? source + axis.from : source - static_cast<ptrdiff_t>(axis.size - 1) * axis.from;
-        target = goesOn ? target + axis.to : target - static_cast<ptrdiff_t>(axis.size - 1) * axis.to;
-        if (goesOn) break;
-        index[i] = 0;
-      }
-    }
-  });
+  execution.forEachChunk(
+      count, std::max<size_t>(1, pieceBytes / std::max<size_t>(partBytes, 1)), [&](size_t begin, size_t end) {
+        std::array<size_t, mostAxes> index;
+        const uint8_t* source = from;
+        uint8_t* target = to;
+        size_t part = begin % parts, rest = begin / parts;
+        for (size_t i = pass.outerCount; i-- > 0; rest /= pass.outer[i].size) {
+          index[i] = rest % pass.outer[i].size;
+          source += static_cast<ptrdiff_t>(index[i]) * pass.outer[i].from;
+          target += static_cast<ptrdiff_t>(index[i]) * pass.outer[i].to;
+        }
+        for (size_t at = begin; at < end; at++) {
+          const size_t row = part / across * pass.partRows, column = part % across * pass.partColumns;
+          const auto signedRow = static_cast<ptrdiff_t>(row), signedColumn = static_cast<ptrdiff_t>(column);
+          pass.loop({.from = source + signedRow * pass.row.from + signedColumn * pass.column.from,
+                     .to = target + signedRow * pass.row.to + signedColumn * pass.column.to,
+                     .elementSize = pass.elementSize,
+                     .rows = std::min(pass.partRows, pass.row.size - row),
+                     .columns = std::min(pass.partColumns, pass.column.size - column),
+                     .fromRow = pass.row.from,
+                     .toRow = pass.row.to,
+                     .fromColumn = pass.column.from,
+                     .toColumn = pass.column.to},
+                    transpose);
+          if (++part < parts) continue;
+          part = 0;
+          // The next place: the last axis that has not ended goes on, those after it begin again.
+          for (size_t i = pass.outerCount; i-- > 0;) {
+            const Axis& axis = pass.outer[i];
+            const bool goesOn = ++index[i] < axis.size;
+            source = goesOn ? source + axis.from : source - static_cast<ptrdiff_t>(axis.size - 1) * axis.from;
+            target = goesOn ? target + axis.to : target - static_cast<ptrdiff_t>(axis.size - 1) * axis.to;
+            if (goesOn) break;
+            index[i] = 0;
+          }
+        }
+      });
   return execution.outcome();
 }
 

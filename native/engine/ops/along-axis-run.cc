@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/nan.h"
 #include "engine/run.h"
 #include "engine/visit-type.h"
 
@@ -34,14 +35,8 @@ void forEachColumns(const Execution& execution, const Along& a, Visit&& visit) {
   });
 }
 
-// NaN is above all numbers, and below all in the search for the least, so that the first one is found.
-template <class T>
-bool isNan(T value) {
-  if constexpr (std::is_floating_point_v<T>) return std::isnan(value);
-  return false;
-}
-
-// Where the best element of each column is: the first or the last of equal ones.
+// Where the best element of each column is: the first or the last of equal ones. NaN is above all numbers, and below
+// all in the search for the least, so that the first one is found.
 template <class T, bool wantsLargest>
 struct Best {
   T value[256];

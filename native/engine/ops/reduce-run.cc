@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 
+#include "engine/nan.h"
 #include "engine/reduce.h"
 #include "engine/run.h"
 
@@ -36,10 +37,6 @@ struct Fold {
     using Plain = std::conditional_t<isReal, double, uint64_t>;
     const auto plus = [](Sum a, Sum b) { return static_cast<Sum>(static_cast<Plain>(a) + static_cast<Plain>(b)); };
     const auto times = [](Sum a, Sum b) { return static_cast<Sum>(static_cast<Plain>(a) * static_cast<Plain>(b)); };
-    const auto isNan = []([[maybe_unused]] Sum value) {
-      if constexpr (isReal) return std::isnan(value);
-      return false;
-    };
     switch (reduction) {
       case Reduction::max:
         // NaN stays, as it does in float32.
@@ -202,7 +199,7 @@ Status readAxes(const RunContext& c, Axes& axes, bool& reduces) {
   std::vector<int64_t> given;
   if (c.has(1)) {
     const auto* list = c.in(1).as<int64_t>();
-    for (size_t i = 0; i < c.in(1).count(); i++) given.push_back(list[i]);
+    for (size_t i = 0; i < c.in(1).count(); i++) given.push_back(int64_t{list[i]});
   } else {
     given = reader.integers("axes").value_or(std::vector<int64_t>());
   }

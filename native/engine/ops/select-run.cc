@@ -3,6 +3,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "engine/nan.h"
 #include "engine/run.h"
 #include "engine/visit-type.h"
 
@@ -12,8 +13,7 @@ namespace {
 // NaN counts as the largest number.
 template <class T>
 bool isBelow(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>)
-    if (a != a || b != b) return b != b && a == a;
+  if (isNan(a) || isNan(b)) return isNan(b) && !isNan(a);
   return a < b;
 }
 

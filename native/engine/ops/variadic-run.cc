@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "engine/elementwise.h"
+#include "engine/nan.h"
 #include "engine/pairs.h"
 #include "engine/run.h"
 #include "engine/visit-type.h"
@@ -16,14 +17,14 @@ struct Minimum {
   static constexpr Binary kernel = Binary::min;
   template <class T>
   static T apply(T a, T b) {
-    return a < b || a != a ? a : b;  // NaN stays
+    return a < b || isNan(a) ? a : b;  // NaN stays
   }
 };
 struct Maximum {
   static constexpr Binary kernel = Binary::max;
   template <class T>
   static T apply(T a, T b) {
-    return a > b || a != a ? a : b;
+    return a > b || isNan(a) ? a : b;
   }
 };
 struct Sum {
