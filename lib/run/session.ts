@@ -77,7 +77,8 @@ export class InferenceSession implements Common {
     this.outputNames = outputs.map(({ name }) => name);
     this.inputMetadata = needed.map(metadataOf);
     this.outputMetadata = outputs.map(metadataOf);
-    this.#feedNames = inputs.map(({ name }) => name);
+    // Of the plan: old files list every weight as an input, and newer operators end that.
+    this.#feedNames = compiled.graph.inputs.map(({ name }) => name);
     this.#inputs = new Set(this.#feedNames);
   }
 

@@ -116,12 +116,17 @@ Status Plan::checkFeeds(std::span<const TensorView* const> feeds) const {
     }
     if (fits) continue;
     std::string given, wanted;
-    for (const int64_t dim : feed.dims) given += (given.empty() ? "" : ", ") + std::to_string(dim);
-    for (const auto& dim : declared.dims)
-      wanted += (wanted.empty() ? "" : ", ") + (dim.kind == Declaration::Dimension::number ? std::to_string(dim.number)
-                                                : dim.kind == Declaration::Dimension::symbol ? std::string(dim.symbol)
-                                                                                             : std::string("?"));
-    return Status::shape("the input \"" + name + "\" is [" + given + "]; the model takes [" + wanted + "]");
+    for (const int64_t dim : feed.dims) given.append(given.empty() ? "" : ", ").append(std::to_string(dim));
+    for (const auto& dim : declared.dims) {
+      wanted += wanted.empty() ? "" : ", ";
+      if (dim.kind == Declaration::Dimension::number)
+        wanted += std::to_string(dim.number);
+      else
+        wanted += dim.kind == Declaration::Dimension::symbol ? dim.symbol : "?";
+    }
+    std::string message = "the input \"";
+    message.append(name).append("\" is [").append(given).append("]; the model takes [").append(wanted).append("]");
+    return Status::shape(std::move(message));
   }
   return Status::success();
 }

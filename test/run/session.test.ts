@@ -135,3 +135,17 @@ test("an input that has a value is not listed, as in ONNX Runtime", async () => 
   expect([session.inputNames, session.inputMetadata.length]).toEqual([["x"], 1]);
   expect(listSupportedBackends()).toEqual([{ name: "cpu", bundled: true }]);
 });
+
+test("weights that an old file lists before its inputs stay weights", async () => {
+  const model = Model.create({ name: "old", opset: 11, irVersion: 3 });
+  const { graph } = model;
+  graph.addWeight("w", Weight.of("float32", [6, 4], ramp(24)));
+  graph.addInput("w", "float32", [6, 4]);
+  graph.addInput("x", "float32", ["batch", 6]);
+  graph.addOutput("y", "float32", ["batch", 4]);
+  graph.addNode({ opType: "MatMul", inputs: ["x", "w"], outputs: ["p"] });
+  graph.addNode({ opType: "Relu", inputs: ["p"], outputs: ["y"] });
+  const session = await compile(model);
+  expect(session.inputNames).toEqual(["x"]);
+  for (let i = 0; i < 3; i++) expect(session.runSync(feedOf(2)).y!.data).toEqual(expected(2));
+});
