@@ -70,6 +70,12 @@ double activate(const Activation& activation, double x) {
       return 1 / (1 + std::exp(-x));
     case silu:
       return x / (1 + std::exp(-x));
+    case tanh:
+      return std::tanh(x);
+    case gelu:
+      return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
+    case geluTanh:
+      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
   }
   return x;
 }
@@ -168,7 +174,10 @@ const Activation activations[] = {{},
                                   Activation::hardSigmoid(0.2f, 0.5f),
                                   Activation::hardSwish(),
                                   Activation::sigmoid(),
-                                  Activation::silu()};
+                                  Activation::silu(),
+                                  {.kind = Activation::Kind::tanh},
+                                  {.kind = Activation::Kind::gelu},
+                                  {.kind = Activation::Kind::geluTanh}};
 
 ConvShape shapeOf(size_t batch, size_t groups, size_t inputs, size_t outputs, const std::vector<ConvAxis>& axes) {
   ConvShape shape{.batch = batch,
