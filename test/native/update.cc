@@ -70,7 +70,7 @@ TEST_P(Updates, AsTheReference) {
           (table.update->*one.step)(of, 0, middle);
           (table.update->*one.step)(of, middle, count);
           for (const UnalignedFloat* part : {of.newWeights, of.newFirst, of.newSecond})
-            for (size_t i = 0; i < count; i++) results.push_back(part[i]);
+            for (size_t i = 0; i < count; i++) results.push_back(float{part[i]});
         };
         std::vector<float> wanted, got;
         run(reference, wanted);
