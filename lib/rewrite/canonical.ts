@@ -1,8 +1,8 @@
 /** A model as it runs: newest operators, float32, constants computed, nodes fused. */
 import { PareError } from "../errors.js";
 import type { Model } from "../model/index.js";
-import type { Evaluate } from "./fold.js";
-import { fuse, type FusionOptions, type FusionOutcome } from "./fusion/index.js";
+import { liftConstants, type Evaluate } from "./fold.js";
+import { fuse, fusionNames, type FusionOptions, type FusionOutcome } from "./fusion/index.js";
 import { widenHalves } from "./widen.js";
 
 /** Fusions know these operators. */
@@ -15,16 +15,21 @@ export function canonical(
   options: FusionOptions = {},
 ): { model: Model; outcomes: FusionOutcome[] } {
   const copy = model.clone();
-  if ((copy.opset() ?? 0) < fusionOpset) lift(copy);
+  const isLifted = lift(copy);
   widenHalves(copy);
-  return { model: copy, outcomes: fuse(copy, evaluate, options) };
+  for (const graph of [...copy.graph.walk()]) liftConstants(graph);
+  return { model: copy, outcomes: fuse(copy, evaluate, isLifted ? options : { without: needKnownOperators }) };
 }
 
-/** A model that cannot follow runs as it is. */
-function lift(model: Model): void {
+const needKnownOperators = fusionNames.filter((name) => name !== "fold");
+
+/** Brings a model to the operators that fusions know; one that cannot follow runs as it is. */
+function lift(model: Model): boolean {
   try {
-    model.upgradeOpset(fusionOpset);
+    if ((model.opset() ?? 0) < fusionOpset) model.upgradeOpset(fusionOpset);
+    return true;
   } catch (error) {
     if (!(error instanceof PareError)) throw error;
+    return false;
   }
 }

@@ -48,6 +48,18 @@ export function foldConstants(model: Model, graph: Graph, shapes: Shapes, evalua
   return folded.length;
 }
 
+/** Constant nodes become initializers, whose bytes native code packs ahead; outputs of the graph stay. */
+export function liftConstants(graph: Graph): void {
+  for (const node of [...graph.nodes]) {
+    const [name = ""] = node.outputs;
+    if (node.opType !== "Constant" || node.domain !== "" || graph.isOutput(name)) continue;
+    const weight = graph.weight(name);
+    if (!weight) continue;
+    graph.removeNode(node);
+    graph.replaceUses(name, graph.addWeight(name, weight));
+  }
+}
+
 function isFoldable(node: Node): boolean {
   if (node.subgraphs.length > 0) return false;
   // Constants are weights already.

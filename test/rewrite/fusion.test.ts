@@ -1,5 +1,5 @@
 /** Fusions one by one: each fuses what it names, gives the same results, and declines what only looks like it. */
-import { compile, InferenceSession, Model, quantize, Tensor, Weight } from "../../lib/index.js";
+import { compile, InferenceSession, Model, PareError, quantize, Tensor, Weight } from "../../lib/index.js";
 import type { AttributeValue } from "../../lib/model/index.js";
 import { canonical } from "../../lib/rewrite/canonical.js";
 import { fusionNames } from "../../lib/rewrite/fusion/index.js";
@@ -240,6 +240,88 @@ test("declines what others read, what is no constant, and what is left out", asy
   const without = canonical(silu, () => new Map(), { without: ["silu"] });
   expect(without.model.graph.nodes.map(({ opType }) => opType)).toEqual(["Sigmoid", "Mul"]);
   expect(silu.graph.nodes).toHaveLength(2);
+});
+
+const row = (values: readonly number[]): Weight => Weight.of("float32", [1, 1, values.length], values);
+
+test.each<[string, Model, string]>([
+  [
+    "a bias with more dimensions than the product",
+    modelOf(
+      [
+        ["MatMul", ["x", "w"], "product"],
+        ["Add", ["product", "bias"], "y"],
+      ],
+      { w: Weight.of("float32", [6, 5], wave(30)), bias: row([...wave(5)]) },
+    ),
+    "Add",
+  ],
+  [
+    "a number with more dimensions than what it scales",
+    modelOf([...erf, ["Mul", ["x", "added"], "product"], ["Mul", ["product", "half"], "y"]], {
+      ...half,
+      half: row([0.5]),
+    }),
+    "Erf",
+  ],
+  [
+    "a mask that makes more of the scores",
+    modelOf(
+      [
+        ["Reshape", ["x", "split"], "parts"],
+        ["Transpose", ["parts"], "q", { perm: [0, 2, 1, 3] }],
+        ["Transpose", ["parts"], "k", { perm: [0, 2, 3, 1] }],
+        ["Transpose", ["parts"], "v", { perm: [0, 2, 1, 3] }],
+        ["MatMul", ["q", "k"], "scores"],
+        ["Add", ["scores", "mask"], "masked"],
+        ["Softmax", ["masked"], "weights", { axis: -1 }],
+        ["MatMul", ["weights", "v"], "weighted"],
+        ["Transpose", ["weighted"], "turned", { perm: [0, 2, 1, 3] }],
+        ["Reshape", ["turned", "join"], "y"],
+      ],
+      {
+        split: Weight.of("int64", [4], [1, 3, 2, 4]),
+        join: Weight.of("int64", [3], [2, 3, 8]),
+        mask: Weight.of("float32", [2, 1, 3, 3], wave(18)),
+      },
+      [1, 3, 8],
+    ),
+    "Softmax",
+  ],
+])("declines %s", async (_, model, op) => {
+  expect(compiledOps(model).ops).toContain(op);
+  await expectSame(
+    model,
+    model.graph.inputs[0]!.dims!.map((dim) => dim as number),
+  );
+});
+
+test("tensors of Constant nodes are weights like others", () => {
+  const model = modelOf([
+    ["Constant", [], "w", { value: Weight.of("float32", [6, 5], wave(30)) }],
+    ["MatMul", ["x", "w"], "product"],
+    ["Relu", ["product"], "y"],
+  ]);
+  const { model: made } = canonical(model, evaluate);
+  expect(made.graph.nodes.map(({ opType }) => opType)).toEqual(["Linear"]);
+  expect(made.graph.weight(made.graph.nodes[0]!.inputs[1]!)!.dims).toEqual([6, 5]);
+});
+
+test("a model whose operators cannot be brought up to date runs as it is", async () => {
+  const model = modelOf([
+    ["Upsample", ["x"], "up", { scales: [1, 2] }],
+    ["Sigmoid", ["up"], "s"],
+    ["Mul", ["up", "s"], "y"],
+  ]);
+  model.setOpset("", 7);
+  jest.spyOn(Model.prototype, "upgradeOpset").mockImplementation(() => {
+    throw new PareError("PARE_UNSUPPORTED", "no way up");
+  });
+  try {
+    expect(compiledOps(model).ops).toEqual(["Upsample", "Sigmoid", "Mul"]);
+  } finally {
+    jest.restoreAllMocks();
+  }
 });
 
 test("float16 models compute in float32, and keep what they take and give", async () => {

@@ -57,6 +57,7 @@ function multiplied(site: Site, x: string, added: Node, nodes: readonly Node[], 
   if (!first || !site.isFloat32(x)) return false;
   const beside = site.other(first, added.outputs[0]!);
   const fuse = (last: Node, more: readonly Node[]): boolean => {
+    if (!site.haveSameRank(x, last.outputs[0])) return false;
     // What leads to the start may have other readers; unused nodes go later.
     site.replace([...nodes.slice(1), first, ...more], last, {
       domain: microsoft,
@@ -137,7 +138,7 @@ const hardSwish: Fusion = {
     } else if (product.opType !== "Mul" || site.other(product, node.outputs[0]!) !== x) {
       return false;
     }
-    if ((site.model.opset() ?? 0) < 14) return "HardSwish needs opset 14";
+    if (!site.haveSameRank(x, last.outputs[0])) return false;
     site.replace(nodes, last, { opType: "HardSwish", inputs: [x], outputs: [last.outputs[0]!] });
     return true;
   },

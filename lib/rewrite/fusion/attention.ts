@@ -52,6 +52,12 @@ const attention: Fusion = {
     const result = site.dims(joined.outputs[0]);
     if (result?.length !== 3) return "the heads are not joined again";
     if (mask !== "" && site.dims(mask)?.length !== 4) return "the mask has no four dimensions";
+    const scores = site.dims(at.outputs[0]);
+    if (
+      mask !== "" &&
+      !site.dims(mask)!.every((dim, axis) => dim === 1 || (dim !== undefined && dim === scores?.[axis]))
+    )
+      return "the mask is broader than the scores";
     const inputs = [query.name, key.name, value.name, "", "", mask];
     while (inputs.at(-1) === "") inputs.pop();
     const scales = query.scale * key.scale * scale;
@@ -96,6 +102,7 @@ function apart(site: Site, reader: Node, input: number, order: readonly number[]
     const index = factor.inputs.findIndex((one) => site.number(one) !== undefined);
     if (index < 0 || (factor.opType === "Div" && index !== 1)) return;
     const number = site.number(factor.inputs[index])!;
+    if (!site.haveSameRank(factor.inputs[1 - index], factor.outputs[0])) return;
     scale *= factor.opType === "Div" ? 1 / number : number;
     name = factor.inputs[1 - index]!;
   };

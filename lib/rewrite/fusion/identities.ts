@@ -32,9 +32,7 @@ function changesNothing(node: Node, site: Site): boolean {
     const [from, to] = [site.type(node.inputs[0]).dtype, site.type(node.outputs[0]).dtype];
     return from !== undefined && from === to;
   }
-  // Opset 6 has is_test, 12 an input.
   const training = node.inputs[2] ?? "";
-  if ((site.model.opset() ?? 0) < 7) return node.attribute("is_test") === 1;
   return training === "" || site.constant(training)?.bytes[0] === 0;
 }
 

@@ -16,9 +16,10 @@ const scaledProduct: Fusion = {
     const aScale = quantizer.outputs[1]!;
     const bScale = site.other(scales, aScale);
     const columns = site.constant(b)?.dims.at(-1);
-    const scaleCount = site.constant(bScale)?.elementCount;
+    const { elementCount: scaleCount, dims: scaleDims = [] } = site.constant(bScale) ?? {};
     if (bScale === undefined || columns === undefined) return "the weights are no constant";
-    if (scaleCount !== 1 && scaleCount !== columns) return "the weights' scales are neither one nor one a column";
+    if (scaleDims.length > 1 || (scaleCount !== 1 && scaleCount !== columns))
+      return "the weights' scales are neither one nor one a column";
     if (aZero !== quantizer.outputs[2]) return "the zero point is not that of its quantizer";
     const nodes = [product, cast, scaled];
     let last = scaled;

@@ -29,6 +29,7 @@ const layerNormalization: Fusion = {
     const beta = shifted && site.other(shifted, scaled.outputs[0]!);
     const hasBeta = shifted !== undefined && beta !== undefined && isRow(site, beta, size);
     const last = hasBeta ? shifted : scaled;
+    if (!site.haveSameRank(x, last.outputs[0])) return false;
     site.replace(hasBeta ? [quotient, scaled, shifted] : [quotient, scaled], last, {
       domain: microsoft,
       opType: "LayerNormalization",

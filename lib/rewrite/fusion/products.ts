@@ -17,8 +17,9 @@ const linear: Fusion = {
     if (isGemm) {
       if (number("transA", 0) !== 0 || number("alpha", 1) !== 1) return false;
       bias = product.inputs[2] ?? "";
-      if (bias !== "" && (number("beta", 1) !== 1 || !isBias(site, bias, columns))) return false;
+      if (bias !== "" && (number("beta", 1) !== 1 || !isBias(site, bias, columns, 2))) return false;
     }
+    const rank = site.dims(x)!.length;
     const nodes = [product];
     let last = product;
     const follow = (...types: readonly string[]): Node | undefined => site.reader(last.outputs[0], ...types);
@@ -29,7 +30,7 @@ const linear: Fusion = {
     const added = follow("Add");
     if (added && bias === "") {
       const beside = site.other(added, last.outputs[0]!)!;
-      if (isBias(site, beside, columns)) {
+      if (isBias(site, beside, columns, rank)) {
         bias = beside;
         take(added);
       }
@@ -69,11 +70,11 @@ function isNormalized(site: Site, sum: Node): boolean {
     .some(({ opType }) => opType === "LayerNormalization" || opType === "SkipLayerNormalization");
 }
 
-/** A constant that adds one number a column. */
-function isBias(site: Site, name: string, columns: number): boolean {
+/** A constant that adds one number a column, and no dimensions. */
+function isBias(site: Site, name: string, columns: number, rank: number): boolean {
   const weight = site.constant(name);
   if (weight?.dtype !== "float32" || weight.elementCount !== columns) return false;
-  return weight.dims.at(-1) === columns;
+  return weight.dims.at(-1) === columns && weight.dims.length <= rank;
 }
 
 export const products: readonly Fusion[] = [linear];

@@ -84,6 +84,12 @@ export class Site {
     return x !== undefined && x.length === y?.length && x.every((dim, axis) => dim !== undefined && dim === y[axis]);
   }
 
+  /** Whether both have as many dimensions: a constant of one element may add some to what it is combined with. */
+  haveSameRank(a: string | undefined, b: string | undefined): boolean {
+    const rank = this.dims(a)?.length;
+    return rank !== undefined && rank === this.dims(b)?.length;
+  }
+
   /** Replaces nodes by one that stands where `last` stood and makes what `outputs` names. */
   replace(nodes: readonly Node[], last: Node, description: NodeDescription): Node {
     const next = this.graph.nodes[this.graph.nodes.indexOf(last) + 1];
