@@ -307,7 +307,7 @@ test("tensors of Constant nodes are weights like others", () => {
   expect(made.graph.weight(made.graph.nodes[0]!.inputs[1]!)!.dims).toEqual([6, 5]);
 });
 
-test("a model whose operators cannot be brought up to date runs as it is", async () => {
+test("a model whose operators cannot be brought up to date runs as it is", () => {
   const model = modelOf([
     ["Upsample", ["x"], "up", { scales: [1, 2] }],
     ["Sigmoid", ["up"], "s"],
