@@ -6,9 +6,11 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const benches = readdirSync(join(root, "bench"))
-  .filter((file) => file.endsWith(".ts") && file !== "run.ts")
-  .map((file) => file.slice(0, -".ts".length));
+const namesIn = (folder) =>
+  readdirSync(join(root, "bench", folder))
+    .filter((file) => file.endsWith(".ts") && file !== "run.ts")
+    .map((file) => `${folder}${file.slice(0, -".ts".length)}`);
+const benches = [...namesIn(""), ...namesIn("accuracy/")];
 const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const outfile = join(root, "build-bench", "run.cjs");
 

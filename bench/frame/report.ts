@@ -65,6 +65,12 @@ export class BenchReport {
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${what}`);
   }
 
+  /** A line on standard error of what long measurements have come to. */
+  log(line: string): void {
+    this.progress("");
+    process.stderr.write(`${line}\n`);
+  }
+
   toTerminal(): string {
     const parts = [`${this.title}\n${this.machine.join(" · ")}`];
     for (const { title, columns, rows } of this.tables) {
