@@ -341,4 +341,8 @@ export interface Binding {
   bindPlan(plan: NativePlan, header: Float64Array, threads?: number): NativeBoundPlan | undefined;
   releasePlan(plan: NativePlan): void;
   trimPlan(plan: NativePlan): void;
+  /** Begins to count each node's time, from zero, or ends that. */
+  profilePlan(plan: NativePlan, isOn: boolean): void;
+  /** What was counted: nanoseconds of each node of the main graph, in its order, over so many runs. */
+  planStats(plan: NativePlan): { arenaBytes: number; runs: number; nanoseconds: Float64Array };
 }

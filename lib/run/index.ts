@@ -1,5 +1,7 @@
 /** Running models: in pare's own engine, or in the optional onnxruntime-node. */
-export { compile, InferenceSession, type CompileOptions, type Fetches, type RunOptions } from "./session.js";
+export { compile, InferenceSession } from "./session.js";
+export type { CompileOptions, Fetches, NodeStats, RunOptions, SessionStats } from "./session.js";
+export { PlanSummary, profile, type ProfileOptions } from "./profile.js";
 export { listSupportedBackends } from "./backend.js";
 export { compare, type CompareOptions } from "./compare.js";
 export { Comparison, type ModelTiming, type OutputComparison } from "./comparison.js";

@@ -1,5 +1,5 @@
 // createPlan(words, strings, bytes, options) → plan; runPlan(plan, header, feeds, outs, call) → results;
-// releasePlan(plan); trimPlan(plan).
+// releasePlan(plan); trimPlan(plan); profilePlan(plan, isOn); planStats(plan) → { arenaBytes, runs, nanoseconds }.
 #include "binding/plan.h"
 
 #include <unistd.h>
@@ -69,6 +69,30 @@ Napi::Value releasePlan(const Napi::CallbackInfo& info) {
 Napi::Value trimPlan(const Napi::CallbackInfo& info) {
   if (const auto& plan = planHolder(info[0]).plan) plan->trim();
   return info.Env().Undefined();
+}
+
+// Begins to count each node's time, from zero, or ends that.
+Napi::Value profilePlan(const Napi::CallbackInfo& info) {
+  Profile& profile = livePlanHolder(info[0]).plan->profile();
+  if (info[1].ToBoolean())
+    profile.start();
+  else
+    profile.stop();
+  return info.Env().Undefined();
+}
+
+// The profile's runs, and nanoseconds of each node of the main graph in its order.
+Napi::Value planStats(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Plan& plan = *livePlanHolder(info[0]).plan;
+  const auto& nanoseconds = plan.profile().nanoseconds();
+  Napi::Float64Array times = Napi::Float64Array::New(env, nanoseconds.size());
+  for (size_t i = 0; i < nanoseconds.size(); i++) times[i] = static_cast<double>(nanoseconds[i]);
+  Napi::Object stats = Napi::Object::New(env);
+  stats.Set("arenaBytes", static_cast<double>(plan.arenaBytes()));
+  stats.Set("runs", static_cast<double>(plan.profile().runs()));
+  stats.Set("nanoseconds", times);
+  return stats;
 }
 
 // Feeds and results of one run; lives as long as the run.
@@ -146,6 +170,8 @@ const Registration registration([](Napi::Env env, Napi::Object exports) {
   exports.Set("createPlan", Napi::Function::New(env, createPlan));
   exports.Set("releasePlan", Napi::Function::New(env, releasePlan));
   exports.Set("trimPlan", Napi::Function::New(env, trimPlan));
+  exports.Set("profilePlan", Napi::Function::New(env, profilePlan));
+  exports.Set("planStats", Napi::Function::New(env, planStats));
   exports.Set("runPlan", Napi::Function::New(env, runPlan));
 });
 

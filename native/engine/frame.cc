@@ -84,9 +84,12 @@ Status Frame::bind(std::span<const TensorView* const> feeds, std::span<Result> r
 Status Frame::execute(const Execution& execution, std::span<Result> results) {
   execution_ = &execution;
   allocated_ = 0;
+  Profile* profile = plan_.profile().isOn() ? &plan_.profile() : nullptr;
+  if (profile) profile->addRun();
   for (size_t i = 0; i < calls_.size(); i++) {
     if (execution.isCancelled()) return Status::aborted();
     const Step& step = layout_->steps[i];
+    const Profile::Timer timer(profile, step.node);
     if (Status status = runStep(calls_[i], step.infers); !status.ok()) return status;
     for (const ValueId id : step.lastUsedIn) own_[static_cast<size_t>(id)].reset();
   }

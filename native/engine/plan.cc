@@ -15,7 +15,8 @@ Plan::Plan(std::unique_ptr<Graph> graph, PlanOptions options)
       options_(std::move(options)),
       constants_(graph_->values.size(), nullptr),
       variables_(graph_->values.size()),
-      states_(graph_->blocks.size()) {}
+      states_(graph_->blocks.size()),
+      profile_(main().nodes.size()) {}
 
 Plan::~Plan() = default;
 
@@ -172,6 +173,11 @@ void Plan::trim() {
   const std::lock_guard lock(mutex_);
   frames_.clear();
   layouts_.clear();
+}
+
+size_t Plan::arenaBytes() {
+  const std::lock_guard lock(mutex_);
+  return layouts_.empty() ? 0 : layouts_.front()->arenaBytes;
 }
 
 Status Plan::frameFor(std::span<const TensorView* const> feeds, std::unique_ptr<Frame>& frame) {

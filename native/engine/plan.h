@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "engine/blob.h"
+#include "engine/profile.h"
 #include "engine/run.h"
 
 namespace pare {
@@ -57,6 +58,11 @@ class Plan {
   // Gives back the memory that waits for the next run.
   void trim();
 
+  Profile& profile() { return profile_; }
+  // Bytes that a run at the latest shapes takes for what it computes, beside results and values whose dimensions depend
+  // on data; 0 before the first run.
+  size_t arenaBytes();
+
  private:
   friend struct Layout;
   friend class Frame;
@@ -75,6 +81,7 @@ class Plan {
   std::vector<const Tensor*> constants_;                         // of each value; null where there is none
   std::vector<uint8_t*> variables_;                              // of each value; null where it is none
   std::vector<std::vector<std::unique_ptr<NodeState>>> states_;  // of each block's nodes
+  Profile profile_;
   std::mutex mutex_;
   std::list<std::shared_ptr<const Layout>> layouts_;  // the latest first
   std::vector<std::unique_ptr<Frame>> frames_;        // that nobody uses now

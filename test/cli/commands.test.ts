@@ -33,6 +33,15 @@ describe("inspect", () => {
     expect((await pare(["inspect", rec, "--all"])).stdout).not.toMatch(/smaller weights/);
   });
 
+  test("--plan tells what runs, what was fused and where time goes", async () => {
+    const { code, stdout } = await pare(["inspect", rec, "--plan", "--runs", "1"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^fused .*linear \d/m);
+    expect(stdout).toMatch(/^com\.microsoft\.FusedConv +\d+ /m);
+    const found = await json("inspect", input, "--plan", "--runs", "2");
+    expect(found).toMatchObject({ profiledRuns: 2 });
+  });
+
   test("gives everything as JSON, nodes where they are asked for", async () => {
     const found = await json("inspect", input, "--nodes");
     expect(found).toMatchObject({

@@ -172,7 +172,9 @@ test("batch normalization and factors a channel go into the filters", async () =
       ["Conv", ["x", "w"], "c", { kernel_shape: [3, 3], pads: [1, 1, 1, 1] }],
       ["BatchNormalization", ["c", "scale", "shift", "mean", "variance"], "n"],
       ["Mul", ["n", "factor"], "m"],
-      ["Clip", ["m", "zero", "six"], "y"],
+      ["Div", ["m", "number"], "d"],
+      ["Sub", ["d", "number"], "s"],
+      ["Clip", ["s", "zero", "six"], "y"],
     ],
     {
       w: Weight.of("float32", [4, 3, 3, 3], wave(108)),
@@ -181,6 +183,7 @@ test("batch normalization and factors a channel go into the filters", async () =
       mean: [...wave(4, 0.6)],
       variance: [0.5, 1, 2, 3],
       factor: Weight.of("float32", [4, 1, 1], [1, -2, 3, 0.1]),
+      number: Weight.of("float32", [1], [-1.5]),
       zero: [0],
       six: [6],
     },

@@ -62,7 +62,6 @@ function multiplied(site: Site, x: string, added: Node, nodes: readonly Node[], 
     site.replace([...nodes.slice(1), first, ...more], last, {
       domain: microsoft,
       opType,
-      ...(last.name === "" ? {} : { name: last.name }),
       inputs: [x],
       outputs: [last.outputs[0]!],
     });

@@ -8,6 +8,7 @@ import { identities } from "./identities.js";
 import { integerProducts } from "./integers.js";
 import { normalizations, skips } from "./normalization.js";
 import { products } from "./products.js";
+import { quantizedOperators } from "./quantized.js";
 import { Site, type Fusion } from "./site.js";
 
 /** What became of a node that a fusion looked at. */
@@ -27,11 +28,11 @@ export interface FusionOptions {
 /** Passes: each goes over the nodes once; `fold` computes constants in between. */
 const passes: readonly (readonly Fusion[] | "fold")[] = [
   identities,
+  // Before folding makes floats of dequantized weights.
+  quantizedOperators,
   "fold",
   activations,
   normalizations,
-  convolutionChannels,
-  "fold",
   convolutionChannels,
   "fold",
   integerProducts,

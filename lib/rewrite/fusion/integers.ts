@@ -38,7 +38,6 @@ const scaledProduct: Fusion = {
     site.replace(nodes, last, {
       domain: "com.microsoft",
       opType: "MatMulIntegerToFloat",
-      ...(product.name === "" ? {} : { name: product.name }),
       inputs,
       outputs: [last.outputs[0]!],
     });

@@ -55,7 +55,6 @@ const linear: Fusion = {
     site.replace(nodes, last, {
       domain: "pare",
       opType: "Linear",
-      ...(product.name === "" ? {} : { name: product.name }),
       inputs,
       outputs: [last.outputs[0]!],
       attributes,

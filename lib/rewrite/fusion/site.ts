@@ -1,5 +1,5 @@
 /** What a fusion sees of the nodes around one: who makes a value, who alone reads it, and what is constant. */
-import type { Graph, Model, Node, NodeDescription, Weight } from "../../model/index.js";
+import type { AttributeValue, Graph, Model, Node, NodeDescription, Weight } from "../../model/index.js";
 import type { InferredType, Shapes } from "../../model/shapes.js";
 import { constantOf } from "../constants.js";
 
@@ -90,13 +90,17 @@ export class Site {
     return rank !== undefined && rank === this.dims(b)?.length;
   }
 
-  /** Replaces nodes by one that stands where `last` stood and makes what `outputs` names. */
+  /** Replaces nodes by one that stands where `last` stood and makes what `outputs` names, under the first of their names. */
   replace(nodes: readonly Node[], last: Node, description: NodeDescription): Node {
+    const name = nodes.find((node) => node.name !== "")?.name;
     const next = this.graph.nodes[this.graph.nodes.indexOf(last) + 1];
     for (const node of nodes) this.graph.removeNode(node);
     if (description.domain && this.model.opset(description.domain) === undefined)
       this.model.setOpset(description.domain, 1);
-    return this.graph.addNode(description, next ? { before: next } : {});
+    return this.graph.addNode(
+      { ...(name === undefined ? {} : { name }), ...description },
+      next ? { before: next } : {},
+    );
   }
 }
 
@@ -106,6 +110,10 @@ export interface Fusion {
   /** Operators of the node that `fuse` is called with, ONNX's own unless they carry a domain. */
   startsAt: readonly string[];
   fuse(node: Node, site: Site): boolean | string;
+}
+
+export function attributesOf(node: Node): Record<string, AttributeValue> {
+  return Object.fromEntries(node.attributeNames.map((name) => [name, node.attribute(name)!]));
 }
 
 /** The axes of a reduction or the like: an attribute before ONNX made them an input, sorted from 0 where the rank is known. */
