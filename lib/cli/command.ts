@@ -76,6 +76,15 @@ export function list(text: string, previous: string[] | undefined): string[] {
   return [...(previous ?? []), ...text.split(",").filter((part) => part !== "")];
 }
 
+/** What was given of these options: the library's are left out, never undefined. */
+export function defined<Values extends object>(
+  values: Values,
+): { [Key in keyof Values]?: Exclude<Values[Key], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [Key in keyof Values]?: Exclude<Values[Key], undefined>;
+  };
+}
+
 /** Takes "name=value" apart; the name may hold "=" itself. */
 export function namedValue(option: string): (text: string) => [string, string] {
   return (text) => {

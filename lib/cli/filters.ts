@@ -39,7 +39,8 @@ function filterOf(include: string[] | undefined, exclude: string[] | undefined):
   };
 }
 
-function nameOrPattern(text: string): string | RegExp {
+/** A name, or the pattern that /text/ is. PARE_OPTION where it is none. */
+export function nameOrPattern(text: string): string | RegExp {
   const pattern = /^\/(.*)\/([a-z]*)$/.exec(text);
   if (!pattern) return text;
   try {

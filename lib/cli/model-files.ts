@@ -18,22 +18,34 @@ export async function outputPath(input: string, suffix: string, given: string | 
   return isFolder ? join(given, name) : given;
 }
 
+/** A model that a command has made, and what is told of it. */
+export interface Made {
+  model: Model;
+  json: object;
+  text: (format: TextOptions) => string;
+}
+
 /** Loads a model, makes another of it, saves that, and tells what was done. */
 export async function makeFile(
-  { input, output, all = false }: { input: string; output: string; all?: boolean | undefined },
+  { input, output }: { input: string; output: string },
   { signal, onProgress }: Context,
-  make: (model: Model) => Promise<Model & { report: Report }>,
+  make: (model: Model) => Promise<Made>,
 ): Promise<Result> {
-  const model = await load(input);
+  const source = await load(input);
   const bytesBefore = await sizeOf(input);
-  const made = await make(model);
-  await made.save(output, { signal, onProgress });
+  const { model, json, text } = await make(source);
+  await model.save(output, { signal, onProgress });
   const bytesAfter = await sizeOf(output);
   return {
-    json: { input, output, bytesBefore, bytesAfter, report: made.report },
-    text: (format) =>
-      `${reportText(made.report, format, all)}\n\n${sizesText([input, bytesBefore], [output, bytesAfter], format)}`,
+    json: { input, output, bytesBefore, bytesAfter, ...json },
+    text: (format) => `${text(format)}\n\n${sizesText([input, bytesBefore], [output, bytesAfter], format)}`,
   };
+}
+
+/** A model whose report is what is told of it; all of its rows where that is asked for. */
+export function reported(model: Model & { report: Report }, all = false): Made {
+  const { report } = model;
+  return { model, json: { report }, text: (format) => reportText(report, format, all) };
 }
 
 export function reportText(report: Report, format: TextOptions, all: boolean): string {

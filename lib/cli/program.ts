@@ -3,21 +3,27 @@ import { Command, CommanderError } from "commander";
 import { pareVersion } from "../report/information.js";
 import { compare } from "./compare.js";
 import { demo } from "./demo.js";
+import { distill } from "./distill.js";
 import { evaluate } from "./evaluate.js";
+import { finetune } from "./finetune.js";
 import { info } from "./info.js";
 import { inspect } from "./inspect.js";
 import { prune } from "./prune.js";
 import { quantize } from "./quantize.js";
 import { run } from "./run.js";
 import { Terminal } from "./terminal.js";
+import { train } from "./train.js";
 
 /** Every command, in the order in which help lists them. */
-const commands: ((terminal: Terminal) => Command)[] = [info, inspect, quantize, prune, run, evaluate, compare, demo];
+const commands: ((terminal: Terminal) => Command)[] = [
+  ...[info, inspect, quantize, prune, train, distill, finetune],
+  ...[run, evaluate, compare, demo],
+];
 
 /** The parser with all its commands. */
 export function createProgram(terminal = new Terminal(process.stdout, process.stderr)): Command {
   const program = new Command("pare")
-    .description("Makes neural networks smaller and faster: prunes and quantizes ONNX models.")
+    .description("Makes neural networks smaller and faster: prunes, quantizes, trains and distills ONNX models.")
     .version(pareVersion(), "-V, --version", "print pare's version")
     .usage("<command> [options]")
     .helpCommand("help [command]", "how a command is used");

@@ -1,48 +1,72 @@
 /** `pare prune`: the weights that matter least become zero. */
 import { Option } from "commander";
-import { importances, PareError, prune as pruneModel, type ImportanceName, type Structure } from "../index.js";
-import { integer, number, PareCommand } from "./command.js";
+import {
+  importances,
+  PareError,
+  prune as pruneModel,
+  pruneSchedules,
+  type GradualOptions,
+  type ImportanceName,
+  type Model,
+  type Structure,
+} from "../index.js";
+import { defined, integer, number, PareCommand } from "./command.js";
 import { addFilters, filtersOf, type FilterOptions } from "./filters.js";
-import { makeFile, outputPath } from "./model-files.js";
-import type { Terminal } from "./terminal.js";
+import { makeFile, outputPath, reported } from "./model-files.js";
+import type { Context, Terminal } from "./terminal.js";
+import { addTraining, trainingOptionsOf, type TrainingOptions } from "./training.js";
 
-interface Options extends FilterOptions {
+interface Options extends FilterOptions, TrainingOptions {
   output?: string;
   sparsity?: number;
   amount?: number;
   structure?: Structure;
   scope?: "local" | "global";
   importance: ImportanceName;
-  seed: number;
+  retrain?: boolean;
+  schedule?: GradualOptions["schedule"];
+  steps?: number;
+  maxDrop?: number;
   all?: boolean;
 }
 
 export const prune = (terminal: Terminal): PareCommand<Options> =>
-  addFilters(
-    new PareCommand<Options>(terminal, "prune", "zeroes the weights that matter least")
-      .description(
-        "Prunes the weights of Conv, Gemm, MatMul, LSTM, GRU and their like: the least important become zero. Biases, " +
-          "normalization and embeddings stay as they are.",
-      )
-      .argument("<model>", "an ONNX file")
-      .option("-o, --output <file>", "where to write (default: model.pruned.onnx beside the input)")
-      .option("--sparsity <fraction>", "fraction of the weights to prune, 0 to 1", number)
-      .option("--amount <amount>", "a fraction below 1, or a number of weights, as PyTorch's pruning has it", number)
-      .option("--structure <n:m>", "keep n of every m weights along the input dimension, such as 2:4", structureOf)
-      .addOption(
-        new Option("--scope <scope>", "each tensor by itself, or all together (default: local)").choices([
-          "local",
-          "global",
-        ]),
-      )
-      .addOption(
-        new Option("--importance <name>", "which weights matter")
-          .choices(Object.keys(importances))
-          .default("magnitude"),
-      )
-      .option("--seed <number>", "seed of random importance", integer(0, Number.MAX_SAFE_INTEGER), 0)
-      .option("--all", "show every tensor, not only the largest"),
-    "weights or nodes",
+  addTraining(
+    addFilters(
+      new PareCommand<Options>(terminal, "prune", "zeroes the weights that matter least")
+        .description(
+          "Prunes the weights of Conv, Gemm, MatMul, LSTM, GRU and their like: the least important become zero. Biases, " +
+            "normalization and embeddings stay as they are. With --retrain it goes step by step: prune, train the rest on data, measure " +
+            "on what is held back.",
+        )
+        .argument("<model>", "an ONNX file")
+        .option("-o, --output <file>", "where to write (default: model.pruned.onnx beside the input)")
+        .option("--sparsity <fraction>", "fraction of the weights to prune, 0 to 1", number)
+        .option("--amount <amount>", "a fraction below 1, or a number of weights, as PyTorch's pruning has it", number)
+        .option("--structure <n:m>", "keep n of every m weights along the input dimension, such as 2:4", structureOf)
+        .addOption(
+          new Option("--scope <scope>", "each tensor by itself, or all together (default: local)").choices([
+            "local",
+            "global",
+          ]),
+        )
+        .addOption(
+          new Option("--importance <name>", "which weights matter")
+            .choices(Object.keys(importances))
+            .default("magnitude"),
+        )
+        .option("--retrain", "go step by step and train what is left after each; needs --data")
+        .addOption(
+          new Option("--schedule <name>", "with --retrain: how sparsity grows (default: cubic)").choices(
+            pruneSchedules,
+          ),
+        )
+        .option("--steps <count>", "with --retrain: how many times something is pruned (default: 10)", integer(1, 1000))
+        .option("--max-drop <share>", "with --retrain: stop before accuracy drops by more, 0.01 for a point", number)
+        .option("--all", "show every tensor, not only the largest"),
+      "weights or nodes",
+    ),
+    { isRequired: false, epochs: 1 },
   )
     .example("pare prune model.onnx --sparsity 0.5", "half of every tensor's weights, the smallest")
     .example(
@@ -53,24 +77,39 @@ export const prune = (terminal: Terminal): PareCommand<Options> =>
       "pare prune model.onnx --structure 2:4 --exclude head,/embed/",
       "two of every four, some tensors left alone",
     )
-    .run(async (context, options, input) => {
-      const { names, opTypes } = filtersOf(options);
-      const { output, all, sparsity, amount, structure, scope, importance, seed } = options;
-      return makeFile({ input, output: await outputPath(input, "pruned", output), all }, context, (model) =>
-        pruneModel(model, {
+    .example(
+      "pare prune net.onnx --sparsity 0.9 --retrain --data train-images-idx3-ubyte.gz --max-drop 0.005",
+      "in ten steps, retrained after each, stopped at half a point",
+    )
+    .run(async (context, options, input) =>
+      makeFile({ input, output: await outputPath(input, "pruned", options.output) }, context, async (model) => {
+        const { sparsity, amount, structure, scope, importance, seed, all } = options;
+        const own = {
           ...context,
-          ...(names && { names }),
-          ...(opTypes && { opTypes }),
-          ...(sparsity === undefined ? {} : { sparsity }),
-          ...(amount === undefined ? {} : { amount }),
-          ...(structure === undefined ? {} : { structure }),
-          ...(scope === undefined ? {} : { scope }),
+          ...defined({ ...filtersOf(options), sparsity, amount, structure, scope, seed }),
           importance,
-          seed,
           inPlace: true,
-        }),
-      );
-    });
+        };
+        const retraining = await retrainingOf(options, model, context);
+        return reported(
+          await (retraining ? pruneModel(model, { ...own, ...retraining }) : pruneModel(model, own)),
+          all,
+        );
+      }),
+    );
+
+/** What --retrain asks for; PARE_OPTION where its options come without it, or it without data. */
+async function retrainingOf(options: Options, model: Model, context: Context): Promise<GradualOptions | undefined> {
+  const { retrain, data, schedule, steps, maxDrop } = options;
+  if (retrain) {
+    if (data === undefined) throw new PareError("PARE_OPTION", "--retrain needs --data: what the rest is trained on.");
+    const training = await trainingOptionsOf(options, model, context);
+    return { retrain: { data: training.data, ...training.options }, ...defined({ schedule, steps, maxDrop }) };
+  }
+  const needs = Object.entries({ data, schedule, steps, "max-drop": maxDrop }).find(([, value]) => value !== undefined);
+  if (needs) throw new PareError("PARE_OPTION", `--${needs[0]} belongs to --retrain.`);
+  return undefined;
+}
 
 function structureOf(text: string): Structure {
   const found = /^(\d+):(\d+)$/.exec(text);

@@ -14,9 +14,9 @@ import {
   type QuantizeMode,
   type TransformersJsVariant,
 } from "../index.js";
-import { integer, list, PareCommand } from "./command.js";
+import { defined, integer, list, PareCommand } from "./command.js";
 import { addFilters, filtersOf, type FilterOptions } from "./filters.js";
-import { makeFile, outputPath, reportText, sizeOf, sizesText } from "./model-files.js";
+import { makeFile, outputPath, reported, reportText, sizeOf, sizesText } from "./model-files.js";
 import { addStatic, staticOptionsOf, type StaticCliOptions } from "./static.js";
 import type { Context, Result, Terminal } from "./terminal.js";
 
@@ -82,19 +82,18 @@ export const quantize = (terminal: Terminal): PareCommand<Options> =>
       if (options.variants) throw new PareError("PARE_OPTION", "--variants belongs to --transformersjs.");
       const { names, opTypes } = filtersOf(options);
       const { output, all, dtype = "int8", mode, perChannel, reduceRange, blockSize, symmetric } = options;
-      return await makeFile({ input, output: await outputPath(input, dtype, output), all }, context, async (model) =>
-        quantizeModel(model, {
-          ...context,
-          ...(await staticOptionsOf(options, mode, model)),
-          ...(names && { nodes: names }),
-          ...(opTypes && { opTypes }),
-          dtype,
-          ...(mode === undefined ? {} : { mode }),
-          ...(perChannel === undefined ? {} : { perChannel }),
-          ...(reduceRange === undefined ? {} : { reduceRange }),
-          ...(blockSize === undefined ? {} : { blockSize }),
-          ...(symmetric === undefined ? {} : { symmetric }),
-        }),
+      return await makeFile({ input, output: await outputPath(input, dtype, output) }, context, async (model) =>
+        reported(
+          await quantizeModel(model, {
+            ...context,
+            ...(await staticOptionsOf(options, mode, model)),
+            ...(names && { nodes: names }),
+            ...(opTypes && { opTypes }),
+            dtype,
+            ...defined({ mode, perChannel, reduceRange, blockSize, symmetric }),
+          }),
+          all,
+        ),
       );
     });
 
@@ -111,10 +110,7 @@ async function forTransformersJs(context: Context, options: Options, input: stri
   await mkdir(output, { recursive: true });
   const made = await quantizeForTransformersJs(model, output, {
     ...context,
-    ...(variants === undefined ? {} : { variants }),
-    ...(perChannel === undefined ? {} : { perChannel }),
-    ...(reduceRange === undefined ? {} : { reduceRange }),
-    ...(blockSize === undefined ? {} : { blockSize }),
+    ...defined({ variants, perChannel, reduceRange, blockSize }),
   });
   const files: { variant: string; path: string; bytes: number; report: (typeof made)[number]["report"] }[] = [];
   for (const { variant, path, report } of made) files.push({ variant, path, bytes: await sizeOf(path), report });

@@ -1,6 +1,6 @@
 /** Distillation: a student learns from a teacher's answers (Hinton, Vinyals & Dean 2015, arXiv:1503.02531). */
 import type { Tensor } from "onnxruntime-common";
-import type { Batch } from "../data/index.js";
+import type { Batches } from "../data/index.js";
 import { PareError } from "../errors.js";
 import type { Build, Model } from "../model/index.js";
 import { InferenceSession } from "../run/session.js";
@@ -29,7 +29,7 @@ const teacherInput = "teacher";
 export async function distill(
   student: Model,
   teacher: Model,
-  data: Batch,
+  data: Batches,
   { temperature = 4, alpha = 0.9, hard = false, ...options }: DistillOptions = {},
 ): Promise<Distilled> {
   if (!(temperature > 0)) throw new PareError("PARE_OPTION", `temperature must be above 0; got ${temperature}.`);
@@ -42,8 +42,8 @@ export async function distill(
     throw new PareError("PARE_SHAPE", `the student has ${own} classes and the teacher ${others}.`);
   const answers = new Teacher(teacher, options.threads);
   const loss = distillationLoss({ temperature, alpha, hard });
-  const loop = new Loop(student, data, { ...options, loss }, { extend: (feeds) => answers.to(feeds) });
   try {
+    const loop = await Loop.create(student, data, { ...options, loss }, { extend: (feeds) => answers.to(feeds) });
     return await loop.finish();
   } finally {
     await answers.release();

@@ -1,40 +1,38 @@
 /** Pruning step by step: rank, prune, retrain with the zeros held, measure on held-back data, and go on (Han et al. 2015). */
 import { PareError } from "../errors.js";
-import type { Batch } from "../data/index.js";
+import type { Batches } from "../data/index.js";
 import type { Model } from "../model/index.js";
-import type { Report } from "../report/index.js";
-import { formatPercent } from "../report/format.js";
-import { Loop, type TrainOptions } from "../train/loop.js";
+import type { LongCall } from "../progress.js";
+import type { HistoryRow, Report } from "../report/index.js";
+import { Loop, type Epoch, type TrainOptions } from "../train/loop.js";
 import type { PruneOptions } from "./options.js";
 import type { Pruned } from "./index.js";
 
 /** How training goes on after each pruning: `train`'s options, its epochs those of one step. */
 export interface RetrainOptions extends Omit<TrainOptions, "inPlace" | "best" | "patience"> {
-  data: Batch;
+  data: Batches;
 }
+
+export const pruneSchedules = ["oneShot", "linear", "cubic"] as const;
 
 export interface GradualOptions {
   retrain: RetrainOptions;
   /** How sparsity grows: all at once, evenly, or fast at first (Zhu & Gupta 2017). Default: "cubic", with one step "oneShot". */
-  schedule?: "oneShot" | "linear" | "cubic";
+  schedule?: (typeof pruneSchedules)[number];
   /** How many times something is pruned. Default 10, with oneShot 1. */
   steps?: number;
   /** Stops before accuracy on held-back data has dropped by more than this share, 0.01 for a point; default: never. */
   maxDrop?: number;
 }
 
-/** What one step came to. */
-export interface PruningStep {
-  sparsity: number;
-  validationLoss: number;
-  accuracy?: number;
-}
+/** What one step came to: the losses of its last epoch, and held-back accuracy after it. */
+export type PruningStep = HistoryRow & { sparsity: number };
 
 /** Prunes by the one-shot function that is handed in, retraining in between; the result's report lists the steps. */
 export async function pruneGradually(
   model: Model,
   oneShot: (model: Model, options: PruneOptions) => Promise<Pruned>,
-  { retrain, schedule, steps, maxDrop, ...options }: PruneOptions & GradualOptions,
+  { retrain, schedule, steps, maxDrop, onProgress, ...options }: PruneOptions & GradualOptions,
 ): Promise<Pruned & { steps: PruningStep[] }> {
   const goal = options.sparsity;
   if (goal === undefined)
@@ -44,14 +42,17 @@ export async function pruneGradually(
     );
   const shares = sharesOf(schedule, steps);
   const { data, ...training } = retrain;
-  const { signal } = options;
+  const { signal, threads } = options;
   const first = await oneShot(model, { ...options, inPlace: false, sparsity: goal });
   const names = new Set(first.report.rows.map(({ name }) => name));
   const epochsEach = training.epochs ?? 1;
-  const loop = new Loop(model, data, signal ? { signal, ...training } : training, {
-    masked: names,
-    epochs: epochsEach * shares.length,
-  });
+  const call: LongCall = {
+    ...(signal ? { signal } : {}),
+    ...(onProgress ? { onProgress } : {}),
+    ...(threads === undefined ? {} : { threads }),
+  };
+  const extras = { masked: names, epochs: epochsEach * shares.length };
+  const loop = await Loop.create(model, data, { ...call, ...training }, extras);
   try {
     const { trainer } = loop;
     const before = await loop.measure();
@@ -61,21 +62,26 @@ export async function pruneGradually(
       const sparsity = goal * share;
       const pruned = await oneShot(trainer.write(), { ...options, inPlace: false, sparsity });
       hold(pruned, trainer.weights, trainer.masks);
-      for (let epoch = 0; epoch < epochsEach; epoch++) await loop.epoch();
-      const measure = await loop.measure();
-      const drop = (before.accuracy ?? 0) - (measure.accuracy ?? 0);
+      let last!: Epoch;
+      for (let epoch = 0; epoch < epochsEach; epoch++) last = await loop.epoch();
+      const { trainLoss, validationLoss, generalizationGap, accuracy } = last;
+      const drop = (before.accuracy ?? 0) - (accuracy ?? 0);
       if (maxDrop !== undefined && drop > maxDrop) break;
       kept = { weights: trainer.snapshot(), report: pruned.report };
       done.push({
         sparsity,
-        validationLoss: measure.loss,
-        ...(measure.accuracy === undefined ? {} : { accuracy: measure.accuracy }),
+        trainLoss,
+        validationLoss,
+        generalizationGap,
+        ...(accuracy === undefined ? {} : { accuracy }),
       });
     }
     if (!kept) throw new PareError("PARE_OPTION", `the first step already loses more than maxDrop (${maxDrop ?? 0}).`);
     const result = trainer.write(kept.weights, { inPlace: options.inPlace ?? false });
     const { report } = kept;
-    for (const [i, step] of done.entries()) report.note(describeStep(i + 1, step, before));
+    const { loss: validationLoss, ...rest } = before;
+    report.history.push({ name: "before", validationLoss, ...rest });
+    for (const [i, step] of done.entries()) report.history.push({ name: `step ${i + 1}`, ...step });
     if (done.length < shares.length) report.note(`Stopped after ${done.length} of ${shares.length} steps: maxDrop.`);
     return Object.assign(result, { report, steps: done });
   } finally {
@@ -89,7 +95,7 @@ function sharesOf(schedule: GradualOptions["schedule"], given: number | undefine
   const steps = given ?? (kind === "oneShot" ? 1 : 10);
   if (!Number.isInteger(steps) || steps < 1)
     throw new PareError("PARE_OPTION", `steps must be a whole number of at least 1; got ${steps}.`);
-  if (!["oneShot", "linear", "cubic"].includes(kind))
+  if (!pruneSchedules.includes(kind))
     throw new PareError("PARE_OPTION", `schedule must be oneShot, linear or cubic; got ${kind}.`);
   if (kind === "oneShot") return Array.from({ length: steps }, () => 1);
   return Array.from({ length: steps }, (_, i) => {
@@ -109,16 +115,4 @@ function hold(
     weights.get(name)!.data.set(values);
     mask.set(values.map((value) => (value === 0 ? 0 : 1)));
   }
-}
-
-function describeStep(
-  number: number,
-  { sparsity, validationLoss, accuracy }: PruningStep,
-  before: { accuracy?: number },
-): string {
-  const right =
-    accuracy === undefined
-      ? ""
-      : `, accuracy ${formatPercent(accuracy)} (dense: ${formatPercent(before.accuracy ?? 0)})`;
-  return `step ${number}: sparsity ${formatPercent(sparsity)}, held-back loss ${validationLoss.toFixed(4)}${right}`;
 }

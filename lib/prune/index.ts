@@ -10,6 +10,7 @@ import { countToPrune, resolveOptions, type PruneOptions, type Resolved, type St
 import { findTargets, type Target } from "./targets.js";
 
 export { importances, type Importance, type ImportanceName, type Scored } from "./importance.js";
+export { pruneSchedules } from "./gradual.js";
 export type { GradualOptions, PruningStep, RetrainOptions } from "./gradual.js";
 export type { PruneOptions, Structure } from "./options.js";
 export { prunableOps } from "./targets.js";

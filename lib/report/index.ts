@@ -1,4 +1,5 @@
 /** Reports: what was done to a model, as tables for people and as data for tools. */
+export { historyTable, type HistoryRow, type HistoryTextOptions } from "./history.js";
 export { Report, signalToNoise } from "./report.js";
 export type {
   ActivationReport,

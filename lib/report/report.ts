@@ -9,6 +9,7 @@ import {
   formatPercent,
   formatPlural,
 } from "./format.js";
+import { historyTable, type HistoryRow } from "./history.js";
 import { printable, renderTable, shorten, style, wrap, type Column, type TextOptions } from "./table.js";
 
 /** One tensor before and after. */
@@ -91,6 +92,8 @@ export class Report {
   readonly rows: TensorReport[] = [];
   /** In the order of the graph; filled by static quantization. */
   readonly activations: ActivationReport[] = [];
+  /** Steps that were retrained and measured, by name; filled by gradual pruning. */
+  readonly history: (HistoryRow & { name: string })[] = [];
   readonly skipped: SkippedReport[] = [];
   readonly notes: string[] = [];
   /** Σx² and Σ(x−x̂)² over the rows whose error was measured. */
@@ -160,6 +163,13 @@ export class Report {
     if (hidden > 0)
       parts.push(style(`The ${limit} largest tensors are shown, ${hidden} more are not.`, "dim", text.color));
     if (this.activations.length > 0) parts.push(this.#activationsText(limit, text));
+    if (this.history.length > 0)
+      parts.push(
+        historyTable(
+          this.history.map((row) => [row.name, row]),
+          { ...text, rows: limit },
+        ),
+      );
     if (this.skipped.length > 0) parts.push(this.#skippedText(text));
     if (this.notes.length > 0) parts.push(this.#notesText(limit, text));
     return parts.join("\n\n");
@@ -262,11 +272,20 @@ export class Report {
     totals: ReportTotals;
     rows: TensorReport[];
     activations?: ActivationReport[];
+    history?: (HistoryRow & { name: string })[];
     skipped: SkippedReport[];
     notes: string[];
   } {
-    const { title, totals, rows, activations, skipped, notes } = this;
-    return { title, totals, rows, ...(activations.length > 0 ? { activations } : {}), skipped, notes };
+    const { title, totals, rows, activations, history, skipped, notes } = this;
+    return {
+      title,
+      totals,
+      rows,
+      ...(activations.length > 0 ? { activations } : {}),
+      ...(history.length > 0 ? { history } : {}),
+      skipped,
+      notes,
+    };
   }
 
   [inspect.custom](): string {

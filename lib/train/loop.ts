@@ -1,9 +1,10 @@
 /** The loop of a training, an epoch at a time: what training, retraining after pruning, distilling and fine-tuning share. */
 import type { Tensor } from "onnxruntime-common";
 import { PareError } from "../errors.js";
-import type { Batch } from "../data/index.js";
+import { joinBatches, type Batch, type Batches } from "../data/index.js";
 import type { Model } from "../model/index.js";
 import type { LongCall } from "../progress.js";
+import type { HistoryRow } from "../report/index.js";
 import type { NameFilter } from "../rewrite/names.js";
 import { Examples, permutation } from "./examples.js";
 import { lossOf, type Loss, type LossName } from "./losses.js";
@@ -25,7 +26,7 @@ export interface TrainOptions extends LongCall {
   schedule?: Schedule;
   regularize?: readonly (Regularizer | readonly Regularizer[])[];
   /** What is held back and never trained on: a share of the data (default 0.1), or examples of its own. */
-  validation?: number | Batch;
+  validation?: number | Batches;
   /** Of the split, the order, and dropout; the same seed gives the same bits. Default 0. */
   seed?: number;
   /** A new order each epoch; default true. */
@@ -46,18 +47,13 @@ export interface TrainOptions extends LongCall {
   inPlace?: boolean;
 }
 
-export interface Epoch {
+export interface Epoch extends HistoryRow {
   /** From 1 on. */
   epoch: number;
   /** Done so far. */
   steps: number;
-  /** Mean over the epoch's batches as they were trained on, penalties left out. */
   trainLoss: number;
-  validationLoss: number;
-  /** validationLoss − trainLoss */
   generalizationGap: number;
-  /** Share of held-back examples that are right, where targets are labels. */
-  accuracy?: number;
   /** Whether this is the least validation loss so far. */
   isBest: boolean;
 }
@@ -88,8 +84,22 @@ export class Loop {
   #least = Infinity;
   #best: { number: number; weights: Map<string, Float32Array> } | undefined;
 
-  constructor(model: Model, data: Batch, options: TrainOptions, extras: LoopExtras = {}) {
-    const { epochs, batchSize, seed, validation } = checked(options);
+  /** Streams are read to their end first: an epoch has its own order. */
+  static async create(model: Model, data: Batches, options: TrainOptions, extras: LoopExtras = {}): Promise<Loop> {
+    options.signal?.throwIfAborted();
+    const settings = checked(options);
+    const { validation } = settings;
+    const heldBack = typeof validation === "number" ? validation : await joinBatches(validation, options);
+    return new Loop(model, await joinBatches(data, options), options, { ...settings, validation: heldBack }, extras);
+  }
+
+  private constructor(
+    model: Model,
+    data: Batch,
+    options: TrainOptions,
+    { epochs, batchSize, seed, validation }: Settings & { validation: number | Batch },
+    extras: LoopExtras,
+  ) {
     const loss = lossOf(options.loss ?? "crossEntropy");
     this.epochs = extras.epochs ?? epochs;
     this.#options = options;
@@ -126,7 +136,11 @@ export class Loop {
       if (order) for (let i = 0; i < numbers.length; i++) numbers[i] = own[order[start + i]!]!;
       const rate = this.#optimizer.lr * this.#schedule(this.trainer.steps, total);
       sum += (await this.trainer.step(this.#training.take(numbers), rate)) * numbers.length;
-      onProgress?.({ done: this.trainer.steps, total, what: `epoch ${number} of ${this.epochs}` });
+      onProgress?.({
+        done: this.trainer.steps,
+        total,
+        what: `epoch ${number} of ${this.epochs}, loss ${(sum / Math.min(own.length, start + this.#batchSize)).toPrecision(3)}`,
+      });
     }
     const { loss: validationLoss, accuracy } = await this.measure();
     const trainLoss = sum / own.length;
@@ -214,12 +228,10 @@ function split(
   return { training, trainingOrder: order.slice(held), heldBack: training, heldBackOrder: order.slice(0, held) };
 }
 
-function checked({ epochs = 10, batchSize = 64, seed = 0, validation = 0.1, patience }: TrainOptions): {
-  epochs: number;
-  batchSize: number;
-  seed: number;
-  validation: number | Batch;
-} {
+/** Options of the loop itself, with their defaults. */
+type Settings = Required<Pick<TrainOptions, "epochs" | "batchSize" | "seed" | "validation">>;
+
+function checked({ epochs = 10, batchSize = 64, seed = 0, validation = 0.1, patience }: TrainOptions): Settings {
   const whole = (value: number, name: string): void => {
     if (!Number.isInteger(value) || value < 1)
       throw new PareError("PARE_OPTION", `${name} must be a whole number of at least 1; got ${value}.`);

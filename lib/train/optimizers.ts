@@ -103,3 +103,6 @@ export function rmsprop({
     l2: inRange(weightDecay, "weightDecay", 0, Infinity),
   };
 }
+
+export const optimizers = { sgd, adam, adamw, rmsprop };
+export type OptimizerName = keyof typeof optimizers;

@@ -43,3 +43,6 @@ export function oneCycle({
       : between(1, last, (step - peak) / Math.max(1, total - 1 - peak));
   };
 }
+
+export const schedules = { constant, stepDecay, cosineDecay, warmUp, oneCycle };
+export type ScheduleName = keyof typeof schedules;

@@ -1,6 +1,6 @@
 /** Training: epochs over shuffled batches, measured on examples that are held back. */
 import { PareError } from "../errors.js";
-import type { Batch } from "../data/index.js";
+import type { Batches } from "../data/index.js";
 import type { Model } from "../model/index.js";
 import { Loop, type Epoch, type TrainOptions } from "./loop.js";
 
@@ -12,7 +12,7 @@ export class Training implements AsyncIterable<Epoch> {
   #model: Model | undefined;
 
   /** @internal See `train`. */
-  constructor(model: Model, data: Batch, options: TrainOptions) {
+  constructor(model: Model, data: Batches, options: TrainOptions) {
     this.#run = this.#start(model, data, options);
   }
 
@@ -37,9 +37,8 @@ export class Training implements AsyncIterable<Epoch> {
     throw new PareError("PARE_OPTION", "no epoch has ended yet; iterate the training, or await finish().");
   }
 
-  async *#start(model: Model, data: Batch, options: TrainOptions): AsyncGenerator<Epoch> {
-    options.signal?.throwIfAborted();
-    const loop = (this.#loop = new Loop(model, data, options));
+  async *#start(model: Model, data: Batches, options: TrainOptions): AsyncGenerator<Epoch> {
+    const loop = (this.#loop = await Loop.create(model, data, options));
     try {
       for await (const epoch of loop.run()) {
         this.epochs.push(epoch);
@@ -58,6 +57,6 @@ export class Training implements AsyncIterable<Epoch> {
  * @throws PareError PARE_OPTION, PARE_SHAPE or PARE_TYPE for data and options that do not fit; PARE_UNSUPPORTED for an
  * operator without a gradient; PARE_NAN where the loss is no number; the signal's reason when it aborts.
  */
-export function train(model: Model, data: Batch, options: TrainOptions = {}): Training {
+export function train(model: Model, data: Batches, options: TrainOptions = {}): Training {
   return new Training(model, data, options);
 }

@@ -1,5 +1,5 @@
 /** Transfer: a model that was trained for one task goes on with another: frozen parts, a new head, rates by depth. */
-import type { Batch } from "../data/index.js";
+import type { Batches } from "../data/index.js";
 import { PareError } from "../errors.js";
 import { Build, type Model, type Node } from "../model/index.js";
 import { sequential, type Layer } from "../model/layers.js";
@@ -19,7 +19,7 @@ export type Finetuned = Model & { epochs: Epoch[] };
 /** Trains a model further, on other data or for other classes; returns a new model. See `train` for what it throws. */
 export async function finetune(
   source: Model,
-  data: Batch,
+  data: Batches,
   { freeze, probe = false, head, ...options }: FinetuneOptions = {},
 ): Promise<Finetuned> {
   if (head !== undefined && options.inPlace)
@@ -33,7 +33,7 @@ export async function finetune(
     ...(probe ? { include: added } : {}),
     exclude: [...(options.parameters?.exclude ?? []), ...frozen],
   };
-  return new Loop(model, data, { ...options, parameters }).finish();
+  return (await Loop.create(model, data, { ...options, parameters })).finish();
 }
 
 const withWeights = new Set(["Gemm", "MatMul", "Conv"]);

@@ -31,7 +31,8 @@ test("goes to its sparsity by the cubic schedule and keeps what it can", async (
     retrain: { data, epochs: 1, optimizer: pare.sgd({ lr: 0 }) },
   });
   expect(sparse.steps.at(-1)!.validationLoss).toBeLessThan(once.steps[0]!.validationLoss);
-  expect(sparse.report.toString()).toMatch(/step 4: sparsity 80/);
+  expect(sparse.report.history.map(({ name }) => name)).toEqual(["before", "step 1", "step 2", "step 3", "step 4"]);
+  expect(sparse.report.toString()).toMatch(/^step 4 +80\.00 % +\d\.\d{4} +\d\.\d{4} +-?\d\.\d{4} +\d+\.\d\d %$/m);
 });
 
 test("stops before accuracy drops by more than maxDrop, and says where", async () => {

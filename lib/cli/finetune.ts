@@ -1,0 +1,54 @@
+/** `pare finetune`: a trained model goes on with other data, or for other classes. */
+import { dense, finetune as finetuneModel } from "../index.js";
+import { defined, integer, list, PareCommand } from "./command.js";
+import { dataKinds } from "./data-options.js";
+import { nameOrPattern } from "./filters.js";
+import { makeFile, outputPath, shownRows } from "./model-files.js";
+import type { Terminal } from "./terminal.js";
+import { addLoss, addTraining, lossOptionsOf, trained, trainingOptionsOf } from "./training.js";
+import type { LossOptions, TrainingOptions } from "./training.js";
+
+interface Options extends TrainingOptions, LossOptions {
+  output?: string;
+  freeze?: string[];
+  classes?: number;
+  probe?: boolean;
+  all?: boolean;
+}
+
+export const finetune = (terminal: Terminal): PareCommand<Options> =>
+  addLoss(
+    addTraining(
+      new PareCommand<Options>(terminal, "finetune", "a trained model goes on with other data or other classes")
+        .description(
+          "Trains a model further on data of its own: with a new head where --classes asks for one, with weights frozen by name. " +
+            dataKinds,
+        )
+        .argument("<model>", "an ONNX file")
+        .option("-o, --output <file>", "where to write (default: model.finetuned.onnx beside the input)"),
+    ),
+  )
+    .option("--classes <count>", "a new head of so many classes in place of the last layer", integer(1, 1_000_000))
+    .option(
+      "--freeze <names>",
+      "weights that stay as they are, by name or /pattern/ (repeatable, or with commas)",
+      list,
+    )
+    .option("--probe", "train the new head alone")
+    .option("--all", `list every epoch, not only about ${shownRows}`)
+    .example("pare finetune net.onnx --data photos/ --classes 5 --mean imagenet", "five classes of your own")
+    .example("pare finetune net.onnx --data more.npz --freeze /^conv/ --lr 1e-4", "the same classes, convolutions kept")
+    .run(async (context, options, input) =>
+      makeFile({ input, output: await outputPath(input, "finetuned", options.output) }, context, async (source) => {
+        const { freeze, classes, probe, all } = options;
+        const { data, options: training } = await trainingOptionsOf(options, source, context);
+        const model = await finetuneModel(source, data, {
+          ...training,
+          ...lossOptionsOf(options),
+          ...(freeze ? { freeze: freeze.map(nameOrPattern) } : {}),
+          ...(classes === undefined ? {} : { head: dense(classes) }),
+          ...defined({ probe }),
+        });
+        return trained(model, model.epochs, all);
+      }),
+    );
