@@ -1,8 +1,8 @@
 /** Cutting data into batches. */
-import { batchesOf, exampleCount, type Batch, type Batches } from "../../lib/data/index.js";
+import { batchesOf, exampleCount, joinBatches, type Batch, type Batches } from "../../lib/data/index.js";
 import { labelsOf } from "../../lib/data/batch.js";
 import { Tensor } from "../../lib/index.js";
-import { expectCode, expectError } from "../errors.js";
+import { expectCode, expectError, expectRejection } from "../errors.js";
 
 const x = new Tensor(
   "float32",
@@ -56,4 +56,31 @@ test("says what does not fit", async () => {
   expectError(() => exampleCount({ x: {} }), "PARE_OPTION", /no tensor/);
   expectError(() => exampleCount({ x: new Tensor("float32", Float32Array.of(1), []) }), "PARE_SHAPE", /x is a scalar/);
   expectError(() => labelsOf(x), "PARE_TYPE", /labels must be integers; y is float32 \[5, 2\]/);
+});
+
+test("batches of a stream become one", async () => {
+  const floats = (...dims: [number, number]): Tensor =>
+    new Tensor(
+      "float32",
+      Float32Array.from({ length: dims[0] * dims[1] }, (_, i) => i),
+      dims,
+    );
+  const batch = (count: number, y?: number[]): Batch => ({ x: floats(count, 2), ...(y ? { y } : {}) });
+  const stream = async function* (...batches: Batch[]): AsyncGenerator<Batch> {
+    yield* await Promise.resolve(batches);
+  };
+  const joined = await joinBatches(stream(batch(2, [0, 1]), batch(3, [2, 3, 4])));
+  expect(joined).toMatchObject({ x: { dims: [5, 2] }, y: [0, 1, 2, 3, 4] });
+  expect(Array.from((joined.x as Tensor).data as Float32Array)).toEqual([0, 1, 2, 3, 0, 1, 2, 3, 4, 5]);
+  const whole = batch(2);
+  expect(await joinBatches(whole)).toBe(whole);
+  const named = { x: { a: floats(1, 2), b: floats(1, 3) } };
+  expect(await joinBatches(stream(named, named))).toMatchObject({ x: { a: { dims: [2, 2] }, b: { dims: [2, 3] } } });
+  await expectRejection(joinBatches(stream()), "PARE_OPTION", /no examples/);
+  await expectRejection(joinBatches(stream(batch(2, [0, 1]), batch(1))), "PARE_OPTION", /batch 1 has no y/);
+  await expectRejection(
+    joinBatches(stream(batch(2), { x: floats(1, 3) })),
+    "PARE_SHAPE",
+    /batch 1 has float32 \[1, 3\]/,
+  );
 });
