@@ -68,7 +68,11 @@ export function addTraining<Options extends TrainingOptions>(
     .option("--l2 <lambda>", "adds λ·Σw² to the loss", number)
     .option("--proximal-l1 <lambda>", "l1 that makes weights exactly zero", number)
     .option("--clip-norm <length>", "cuts the gradients' common length", number)
-    .option("--seed <number>", "of what is random: split, order, dropout, importance by lot (default: 0)", integer(0, Number.MAX_SAFE_INTEGER));
+    .option(
+      "--seed <number>",
+      "of what is random: split, order, dropout, importance by lot (default: 0)",
+      integer(0, Number.MAX_SAFE_INTEGER),
+    );
 }
 
 /** Declares which loss is made small. */
