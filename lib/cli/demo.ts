@@ -1,101 +1,57 @@
-/** `pare demo`: real models through every data type, and one table of what that costs. */
-import { relative, resolve } from "node:path";
-import { runOcrDemo, type OcrDemoResult, type Row } from "../demo/ocr/index.js";
+/** `pare demo`: real data and real models, and one table of what each technique costs and brings. */
+import { resolve } from "node:path";
+import { runMnistDemo } from "../demo/mnist/index.js";
+import { runOcrDemo } from "../demo/ocr/index.js";
 import { PareError } from "../errors.js";
-import { formatBytes, formatDecibels, formatDuration, formatPercent } from "../report/format.js";
-import { renderTable, style, wrap, type Column, type TextOptions } from "../report/table.js";
-import { integer, PareCommand } from "./command.js";
-import type { Terminal } from "./terminal.js";
+import { defined, integer, PareCommand } from "./command.js";
+import { mnistText } from "./demo-mnist.js";
+import { ocrText } from "./demo-ocr.js";
+import type { Context, Result, Terminal } from "./terminal.js";
 
-const demos = ["ocr"];
-
-/** What the models' short names stand for. */
-const titles: Record<string, string> = { det: "detection", cls: "angle", rec: "recognition" };
-
-interface DemoOptions {
+interface Options {
   output: string;
+  examples?: number;
   words?: number;
-  seconds: number;
+  seconds?: number;
 }
 
-export const demo = (terminal: Terminal): PareCommand<DemoOptions> =>
-  new PareCommand<DemoOptions>(
-    terminal,
-    "demo",
-    "real models through every data type: size, error, latency, right answers",
-  )
-    .argument("[name]", `which demo: ${demos.join(", ")}`, "ocr")
-    .option("-o, --output <folder>", "where the models, pictures and the chart are written", "demo-output")
-    .option("--words <count>", "words to read, of 200 (default: all)", integer(2, 200))
-    .option("--seconds <count>", "seconds of timing for each model", integer(0, 600), 8)
-    .example("pare demo", "three OCR models in every form that pare writes, run in onnxruntime-node")
-    .example("pare demo ocr -o /tmp/ocr --threads 1", "the same elsewhere, on one thread")
-    .run(async (context, { output, words, seconds }, name = "ocr") => {
-      if (!demos.includes(name))
-        throw new PareError("PARE_OPTION", `there is no demo "${name}"; there is ${demos.join(", ")}.`);
-      const result = await runOcrDemo({
-        ...context,
-        folder: resolve(output),
-        budgetMs: seconds * 1000,
-        ...(words === undefined ? {} : { words }),
-      });
-      return {
-        json: { demo: name, ...result },
-        text: (format) => textOf(result, format),
-        exitCode: result.failed.length > 0 ? 1 : 0,
-      };
+type Demo = (context: Context, options: Options & { folder: string }) => Promise<Result>;
+
+const demos: Readonly<Record<string, Demo>> = {
+  mnist: async (context, { folder, examples }) => {
+    const result = await runMnistDemo({ ...context, folder, ...defined({ examples }) });
+    return { json: { demo: "mnist", ...result }, text: (format) => mnistText(result, format) };
+  },
+  ocr: async (context, { folder, words, seconds }) => {
+    const budgetMs = seconds === undefined ? undefined : seconds * 1000;
+    const result = await runOcrDemo({ ...context, folder, ...defined({ words, budgetMs }) });
+    return {
+      json: { demo: "ocr", ...result },
+      text: (format) => ocrText(result, format),
+      exitCode: result.failed.length > 0 ? 1 : 0,
+    };
+  },
+};
+
+export const demo = (terminal: Terminal): PareCommand<Options> =>
+  new PareCommand<Options>(terminal, "demo", "every technique on MNIST; or OCR models in every data type")
+    .description(
+      "mnist trains a net, prunes it step by step, quantizes it, teaches a small one, transfers and regularizes others, and runs " +
+        "every file that it writes in pare and in onnxruntime-node. ocr takes three real models through every data type.",
+    )
+    .argument("[name]", `which demo: ${Object.keys(demos).join(", ")}`, "mnist")
+    .option("-o, --output <folder>", "where the models and pictures are written", "demo-output")
+    .option("--examples <count>", "mnist: digits to train on, of 60,000 (default: all)", integer(2000, 60_000))
+    .option("--words <count>", "ocr: words to read, of 200 (default: all)", integer(2, 200))
+    .option("--seconds <count>", "ocr: seconds of timing for each model (default: 8)", integer(0, 600))
+    .example("pare demo", "all techniques on MNIST, in a minute or two")
+    .example("pare demo ocr -o /tmp/ocr --threads 1", "three OCR models in every form that pare writes, on one thread")
+    .run(async (context, options, name = "mnist") => {
+      const run = Object.hasOwn(demos, name) ? demos[name] : undefined;
+      if (!run)
+        throw new PareError(
+          "PARE_OPTION",
+          `there is no demo "${name}"; there are ${Object.keys(demos).join(" and ")}.`,
+        );
+      return run(context, { ...options, folder: resolve(options.output) });
     });
-
-/** Left out from the right where the terminal is narrow: what can be computed from the others goes first. */
-const columns: readonly Column[] = [
-  { title: "model" },
-  { title: "dtype" },
-  { title: "size", align: "right" },
-  { title: "of f32", align: "right" },
-  { title: "SNR", align: "right", optional: 1 },
-  { title: "cosine", align: "right", optional: 3 },
-  { title: "latency", align: "right" },
-  { title: "of f32", align: "right", optional: 2 },
-  { title: "right", align: "right" },
-];
-
-export function textOf({ rows, counts, skipped, failed, folder, files }: OcrDemoResult, format: TextOptions): string {
-  const cells = rows.flatMap((row, index) => {
-    const first = rows[index - 1]?.model !== row.model;
-    return [...(first && index > 0 ? [[]] : []), cellsOf(row, first)];
-  });
-  const facts = [
-    ...Object.entries(counts).map(([model, counted]) => `${model} (${titles[model] ?? model}): ${counted}.`),
-    "SNR and cosine compare the outputs with those of float32; latency is the median in onnxruntime-node, all forms in turns.",
-    "Forms named weights save bytes, not time: the runtime widens them on every run, or once with the session option " +
-      'extra: { session: { disable_quant_qdq: "1" } }.',
-    ...skipped.map(({ model, dtype, reason }) => `${model} is not there as ${dtype}: ${reason}`),
-    ...failed.map(({ model, dtype, reason }) => `${model} as ${dtype} does not load: ${reason}`),
-    `Models: ${shown(folder)}. Pictures: ${files.map(shown).join(", ")}.`,
-  ];
-  return [
-    style("PP-OCR v4 in every form that pare writes", "bold", format.color),
-    renderTable(columns, cells, format),
-    facts.map((fact) => wrap(fact, format.width, "  ")).join("\n"),
-  ].join("\n\n");
-}
-
-function cellsOf(row: Row, first: boolean): string[] {
-  return [
-    first ? row.model : "",
-    row.dtype,
-    formatBytes(row.bytes),
-    formatPercent(row.share),
-    formatDecibels(row.snrDb),
-    row.cosine.toFixed(5),
-    formatDuration(row.latencyMs),
-    `${row.relativeLatency.toFixed(2)} ×`,
-    `${row.right} of ${row.total}`,
-  ];
-}
-
-/** A path as short as it can be said. */
-function shown(path: string): string {
-  const short = relative(process.cwd(), path);
-  return short === "" || short.startsWith("..") ? path : short;
-}

@@ -1,6 +1,6 @@
 /** What commands that make a model of a model share: names of files, filters, the last lines of their views. */
 import { stat } from "node:fs/promises";
-import { basename, dirname, extname, join } from "node:path";
+import { basename, dirname, extname, join, relative } from "node:path";
 import { load, type Model, type Report } from "../index.js";
 import { formatBytes, formatPercent } from "../report/format.js";
 import { printable, wrap, type TextOptions } from "../report/table.js";
@@ -68,4 +68,10 @@ export async function sizeOf(path: string): Promise<number> {
   const { size } = await stat(path);
   const data = await stat(`${path}_data`).catch(() => undefined);
   return size + (data?.size ?? 0);
+}
+
+/** A path as short as it can be said. */
+export function shortPath(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short === "" || short.startsWith("..") ? path : short;
 }

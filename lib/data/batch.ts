@@ -37,7 +37,7 @@ export async function* batchesOf(data: Batches, batchSize: number): AsyncGenerat
     throw new PareError("PARE_OPTION", `batchSize must be a whole number of at least 1; got ${batchSize}.`);
   for await (const batch of eachBatch(data)) {
     const count = exampleCount(batch);
-    for (let start = 0; start < count; start += batchSize) yield sliceBatch(batch, start, start + batchSize);
+    for (let start = 0; start < count; start += batchSize) yield sliceExamples(batch, start, start + batchSize);
   }
 }
 
@@ -66,11 +66,33 @@ function countOf(name: string, values: Labels): number {
 }
 
 /** Examples `start` to `end`, fewer where the batch has fewer. */
-export function sliceBatch({ x, y }: Batch, start: number, end: number): Batch {
+export function sliceExamples({ x, y }: Batch, start: number, end: number): Batch {
   const cut = isTensor(x)
     ? sliceRows(x, start, end)
     : Object.fromEntries(Object.entries(x).map(([name, one]) => [name, sliceRows(one, start, end)]));
   return { x: cut, ...(y === undefined ? {} : { y: sliceLabels(y, start, end) }) };
+}
+
+/** The examples of these numbers, in their order, copied. */
+export function takeExamples({ x, y }: Batch, order: ArrayLike<number>): Batch {
+  const taken = isTensor(x)
+    ? takeRows(x, order)
+    : Object.fromEntries(Object.entries(x).map(([name, one]) => [name, takeRows(one, order)]));
+  if (y === undefined) return { x: taken };
+  const labels = isTensor(y) ? takeRows(y, order) : Array.from(order, (i) => Number(y[i]));
+  return { x: taken, y: labels };
+}
+
+function takeRows({ type, data, dims }: Tensor, order: ArrayLike<number>): Tensor {
+  const rest = dims.slice(1);
+  const size = rest.reduce((product, dim) => product * dim, 1);
+  const all = data as Float32Array;
+  const part = new (all.constructor as Float32ArrayConstructor)(order.length * size);
+  for (let to = 0; to < order.length; to++) {
+    const from = order[to]! * size;
+    part.set(all.subarray(from, from + size), to * size);
+  }
+  return new Tensor(type as "float32", part, [order.length, ...rest]);
 }
 
 function sliceLabels(y: Labels, start: number, end: number): Labels {

@@ -1,5 +1,5 @@
 /** Examples for models: readers of files, and batches. */
-export { batchesOf, exampleCount } from "./batch.js";
+export { batchesOf, exampleCount, sliceExamples, takeExamples } from "./batch.js";
 export type { Batch, Batches, Dataset, Labels } from "./batch.js";
 export { csvBatches, readCsv, type CsvOptions } from "./csv.js";
 export { decodeIdx, readIdx, readIdxDataset, type IdxOptions } from "./idx.js";

@@ -16,6 +16,8 @@ export interface CreateOptions {
   irVersion?: number;
   /** Name of the main graph; default "graph". */
   name?: string;
+  /** What the file says of itself, by key. */
+  metadata?: Readonly<Record<string, string>>;
 }
 
 export class Model {
@@ -45,15 +47,21 @@ export class Model {
   }
 
   /** An empty model, to be filled through its graph. */
-  static create({ opset = 17, irVersion = 8, name = "graph" }: CreateOptions = {}): Model {
+  static create({ opset = 17, irVersion = 8, name = "graph", metadata = {} }: CreateOptions = {}): Model {
     return new Model(
       create(ModelProtoSchema, {
         irVersion: BigInt(irVersion),
         producerName: "pare",
         opsetImport: [{ domain: "", version: BigInt(opset) }],
         graph: { name },
+        metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
       }),
     );
+  }
+
+  /** What the file says of itself, by key. */
+  get metadata(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.proto.metadataProps.map(({ key, value }) => [key, value]));
   }
 
   /** Version of an operator set that the model imports; the domain's default is ONNX's own. */

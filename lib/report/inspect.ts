@@ -239,7 +239,7 @@ export function inspect(model: Model, { nodes: listNodes = false }: InspectOptio
     ir: Number(proto.irVersion),
     opsets: Object.fromEntries(proto.opsetImport.map(({ domain, version }) => [domain, Number(version)])),
     producer: [proto.producerName, proto.producerVersion].filter((part) => part !== "").join(" "),
-    metadata: Object.fromEntries(proto.metadataProps.map(({ key, value }) => [key, value])),
+    metadata: model.metadata,
     inputs: graph.inputs.filter(({ name }) => !graph.isOverridable(name)).map(summaryOf),
     outputs: graph.outputs.map(summaryOf),
     ops: opsOf(graphs),
