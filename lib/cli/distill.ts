@@ -2,9 +2,9 @@
 import { distill as distillModel, load } from "../index.js";
 import { defined, number, PareCommand } from "./command.js";
 import { dataKinds } from "./data-options.js";
-import { makeFile, outputPath, shownRows } from "./model-files.js";
+import { outputPath, shownRows } from "./model-files.js";
 import type { Terminal } from "./terminal.js";
-import { addTraining, trained, trainingOptionsOf, type TrainingOptions } from "./training.js";
+import { addTraining, makeTrained, trained, trainingOptionsOf, type TrainingOptions } from "./training.js";
 
 interface Options extends TrainingOptions {
   teacher: string;
@@ -36,14 +36,20 @@ export const distill = (terminal: Terminal): PareCommand<Options> =>
       "by the teacher's labels alone",
     )
     .run(async (context, options, input) =>
-      makeFile({ input, output: await outputPath(input, "distilled", options.output) }, context, async (student) => {
-        const { temperature, alpha, hard, all } = options;
-        const teacher = await load(options.teacher);
-        const { data, options: training } = await trainingOptionsOf(options, student, context);
-        const model = await distillModel(student, teacher, data, {
-          ...training,
-          ...defined({ temperature, alpha, hard }),
-        });
-        return trained(model, model.epochs, all);
-      }),
+      makeTrained(
+        { input, output: await outputPath(input, "distilled", options.output) },
+        options,
+        context,
+        async (student, checkpoint) => {
+          const { temperature, alpha, hard, all } = options;
+          const teacher = await load(options.teacher);
+          const { data, options: training } = await trainingOptionsOf(options, student, context);
+          const model = await distillModel(student, teacher, data, {
+            ...training,
+            ...checkpoint,
+            ...defined({ temperature, alpha, hard }),
+          });
+          return trained(model, model.epochs, all);
+        },
+      ),
     );

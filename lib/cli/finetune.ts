@@ -3,9 +3,9 @@ import { dense, finetune as finetuneModel } from "../index.js";
 import { defined, integer, list, PareCommand } from "./command.js";
 import { dataKinds } from "./data-options.js";
 import { nameOrPattern } from "./filters.js";
-import { makeFile, outputPath, shownRows } from "./model-files.js";
+import { outputPath, shownRows } from "./model-files.js";
 import type { Terminal } from "./terminal.js";
-import { addLoss, addTraining, lossOptionsOf, trained, trainingOptionsOf } from "./training.js";
+import { addLoss, addTraining, lossOptionsOf, makeTrained, trained, trainingOptionsOf } from "./training.js";
 import type { LossOptions, TrainingOptions } from "./training.js";
 
 interface Options extends TrainingOptions, LossOptions {
@@ -39,16 +39,22 @@ export const finetune = (terminal: Terminal): PareCommand<Options> =>
     .example("pare finetune net.onnx --data photos/ --classes 5 --mean imagenet", "five classes of your own")
     .example("pare finetune net.onnx --data more.npz --freeze /^conv/ --lr 1e-4", "the same classes, convolutions kept")
     .run(async (context, options, input) =>
-      makeFile({ input, output: await outputPath(input, "finetuned", options.output) }, context, async (source) => {
-        const { freeze, classes, probe, all } = options;
-        const { data, options: training } = await trainingOptionsOf(options, source, context);
-        const model = await finetuneModel(source, data, {
-          ...training,
-          ...lossOptionsOf(options),
-          ...(freeze ? { freeze: freeze.map(nameOrPattern) } : {}),
-          ...(classes === undefined ? {} : { head: dense(classes) }),
-          ...defined({ probe }),
-        });
-        return trained(model, model.epochs, all);
-      }),
+      makeTrained(
+        { input, output: await outputPath(input, "finetuned", options.output) },
+        options,
+        context,
+        async (source, checkpoint) => {
+          const { freeze, classes, probe, all } = options;
+          const { data, options: training } = await trainingOptionsOf(options, source, context);
+          const model = await finetuneModel(source, data, {
+            ...training,
+            ...checkpoint,
+            ...lossOptionsOf(options),
+            ...(freeze ? { freeze: freeze.map(nameOrPattern) } : {}),
+            ...(classes === undefined ? {} : { head: dense(classes) }),
+            ...defined({ probe }),
+          });
+          return trained(model, model.epochs, all);
+        },
+      ),
     );

@@ -49,7 +49,9 @@ export async function main(args: readonly string[]): Promise<number> {
     return terminal.exitCode;
   } catch (error) {
     if (terminal.interrupted !== undefined) {
-      terminal.showError({ code: "PARE_ABORTED", message: "Interrupted; no file was left half-written." }, json);
+      const { code, message } = error as { code?: string; message: string };
+      const told = code === "PARE_ABORTED" ? message : "Interrupted; no file was left half-written.";
+      terminal.showError({ code: "PARE_ABORTED", message: told }, json);
       return terminal.interrupted;
     }
     if (error instanceof CommanderError) return usageError(error, program, terminal, json);

@@ -9,12 +9,13 @@ import {
   type ImportanceName,
   type Model,
   type Structure,
+  type TrainOptions,
 } from "../index.js";
 import { defined, integer, number, PareCommand } from "./command.js";
 import { addFilters, filtersOf, type FilterOptions } from "./filters.js";
 import { makeFile, outputPath, reported } from "./model-files.js";
 import type { Context, Terminal } from "./terminal.js";
-import { addTraining, trainingOptionsOf, type TrainingOptions } from "./training.js";
+import { addTraining, makeTrained, trainingOptionsOf, type TrainingOptions } from "./training.js";
 
 interface Options extends FilterOptions, TrainingOptions {
   output?: string;
@@ -81,34 +82,45 @@ export const prune = (terminal: Terminal): PareCommand<Options> =>
       "pare prune net.onnx --sparsity 0.9 --retrain --data train-images-idx3-ubyte.gz --max-drop 0.005",
       "in ten steps, retrained after each, stopped at half a point",
     )
-    .run(async (context, options, input) =>
-      makeFile({ input, output: await outputPath(input, "pruned", options.output) }, context, async (model) => {
-        const { sparsity, amount, structure, scope, importance, seed, all } = options;
-        const own = {
-          ...context,
-          ...defined({ ...filtersOf(options), sparsity, amount, structure, scope, seed }),
-          importance,
-          inPlace: true,
-        };
-        const retraining = await retrainingOf(options, model, context);
-        return reported(
-          await (retraining ? pruneModel(model, { ...own, ...retraining }) : pruneModel(model, own)),
-          all,
+    .run(async (context, options, input) => {
+      const { retrain, sparsity, amount, structure, scope, importance, seed, all } = options;
+      const files = { input, output: await outputPath(input, "pruned", options.output) };
+      const own = {
+        ...context,
+        ...defined({ ...filtersOf(options), sparsity, amount, structure, scope, seed }),
+        importance,
+        inPlace: true,
+      };
+      if (retrain)
+        return makeTrained(files, options, context, async (model, checkpoint) =>
+          reported(
+            await pruneModel(model, { ...own, ...(await retrainingOf(options, model, context, checkpoint)) }),
+            all,
+          ),
         );
-      }),
-    );
+      refuseRetraining(options);
+      return makeFile(files, context, async (model) => reported(await pruneModel(model, own), all));
+    });
 
-/** What --retrain asks for; PARE_OPTION where its options come without it, or it without data. */
-async function retrainingOf(options: Options, model: Model, context: Context): Promise<GradualOptions | undefined> {
-  const { retrain, data, schedule, steps, maxDrop } = options;
-  if (retrain) {
-    if (data === undefined) throw new PareError("PARE_OPTION", "--retrain needs --data: what the rest is trained on.");
-    const training = await trainingOptionsOf(options, model, context);
-    return { retrain: { data: training.data, ...training.options }, ...defined({ schedule, steps, maxDrop }) };
-  }
+/** What --retrain asks for. PARE_OPTION where it comes without data. */
+async function retrainingOf(
+  options: Options,
+  model: Model,
+  context: Context,
+  checkpoint: Pick<TrainOptions, "checkpoint" | "resume">,
+): Promise<GradualOptions> {
+  const { data, schedule, steps, maxDrop } = options;
+  if (data === undefined) throw new PareError("PARE_OPTION", "--retrain needs --data: what the rest is trained on.");
+  const training = await trainingOptionsOf(options, model, context);
+  return {
+    retrain: { data: training.data, ...training.options, ...checkpoint },
+    ...defined({ schedule, steps, maxDrop }),
+  };
+}
+
+function refuseRetraining({ data, schedule, steps, maxDrop }: Options): void {
   const needs = Object.entries({ data, schedule, steps, "max-drop": maxDrop }).find(([, value]) => value !== undefined);
   if (needs) throw new PareError("PARE_OPTION", `--${needs[0]} belongs to --retrain.`);
-  return undefined;
 }
 
 function structureOf(text: string): Structure {

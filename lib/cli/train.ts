@@ -2,9 +2,9 @@
 import { train as trainModel } from "../index.js";
 import { defined, integer, PareCommand } from "./command.js";
 import { dataKinds } from "./data-options.js";
-import { makeFile, outputPath, shownRows } from "./model-files.js";
+import { outputPath, shownRows } from "./model-files.js";
 import type { Terminal } from "./terminal.js";
-import { addLoss, addTraining, lossOptionsOf, trained, trainingOptionsOf } from "./training.js";
+import { addLoss, addTraining, lossOptionsOf, makeTrained, trained, trainingOptionsOf } from "./training.js";
 import type { LossOptions, TrainingOptions } from "./training.js";
 
 interface Options extends TrainingOptions, LossOptions {
@@ -31,14 +31,20 @@ export const train = (terminal: Terminal): PareCommand<Options> =>
     .example("pare train net.onnx --data photos/ --mean imagenet --l2 1e-4 --lr-schedule cosineDecay", "pictures")
     .example("pare train net.onnx --data iris.csv --label-column species --patience 5 --json", "a table, for a tool")
     .run(async (context, options, input) =>
-      makeFile({ input, output: await outputPath(input, "trained", options.output) }, context, async (model) => {
-        const { data, options: training } = await trainingOptionsOf(options, model, context);
-        const { patience, all } = options;
-        const run = trainModel(model, data, {
-          ...training,
-          ...lossOptionsOf(options),
-          ...defined({ patience }),
-        });
-        return trained(await run.finish(), run.epochs, all);
-      }),
+      makeTrained(
+        { input, output: await outputPath(input, "trained", options.output) },
+        options,
+        context,
+        async (model, checkpoint) => {
+          const { data, options: training } = await trainingOptionsOf(options, model, context);
+          const { patience, all } = options;
+          const run = trainModel(model, data, {
+            ...training,
+            ...checkpoint,
+            ...lossOptionsOf(options),
+            ...defined({ patience }),
+          });
+          return trained(await run.finish(), run.epochs, all);
+        },
+      ),
     );

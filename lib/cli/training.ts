@@ -1,4 +1,6 @@
 /** What `train`, `prune --retrain`, `distill` and `finetune` share: options of a training, and the view of what it came to. */
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { Option } from "commander";
 import {
   crossEntropy,
@@ -19,8 +21,8 @@ import {
 import { historyTable } from "../report/history.js";
 import { defined, integer, number, type PareCommand } from "./command.js";
 import { addData, readExamples, type DataOptions } from "./data-options.js";
-import { shownRows, type Made } from "./model-files.js";
-import type { Context } from "./terminal.js";
+import { makeFile, shownRows, type Made } from "./model-files.js";
+import type { Context, Result } from "./terminal.js";
 
 export interface TrainingOptions extends DataOptions {
   heldBack?: string;
@@ -37,6 +39,7 @@ export interface TrainingOptions extends DataOptions {
   proximalL1?: number;
   clipNorm?: number;
   seed?: number;
+  resume?: boolean;
 }
 
 /** Of commands that choose the loss themselves. */
@@ -72,7 +75,9 @@ export function addTraining<Options extends TrainingOptions>(
       "--seed <number>",
       "of what is random: split, order, dropout, importance by lot (default: 0)",
       integer(0, Number.MAX_SAFE_INTEGER),
-    );
+    )
+    .option("--resume", "go on where a training stood that was interrupted or killed")
+    .option("--no-resume", "begin anew where one stood");
 }
 
 /** Declares which loss is made small. */
@@ -134,6 +139,35 @@ function regularizersOf(options: TrainingOptions): NonNullable<TrainOptions["reg
     ...(options.l2 === undefined ? [] : [l2(options.l2)]),
     ...(options.proximalL1 === undefined ? [] : [l1(options.proximalL1, { form: "proximal" })]),
   ];
+}
+
+/**
+ * As makeFile, of a training that keeps a checkpoint beside its output until that is written: nothing is lost by an
+ * interruption, a kill or a full disk.
+ */
+export async function makeTrained(
+  files: { input: string; output: string },
+  { resume }: TrainingOptions,
+  context: Context,
+  make: (model: Model, checkpoint: { checkpoint: string; resume: boolean }) => Promise<Made>,
+): Promise<Result> {
+  const checkpoint = `${files.output}.checkpoint`;
+  if (existsSync(checkpoint) && resume === undefined)
+    throw new PareError(
+      "PARE_OPTION",
+      `${checkpoint} is of a training that was interrupted: --resume goes on with it, --no-resume begins anew.`,
+    );
+  try {
+    const result = await makeFile(files, context, (model) => make(model, { checkpoint, resume: resume ?? false }));
+    await rm(checkpoint, { force: true });
+    return result;
+  } catch (error) {
+    if (!context.signal.aborted || !existsSync(checkpoint)) throw error;
+    throw new PareError(
+      "PARE_ABORTED",
+      `Interrupted; the same command with --resume goes on where it stood, from ${checkpoint}.`,
+    );
+  }
 }
 
 /** A trained model as a result: its epochs as a table and as data. */

@@ -43,7 +43,15 @@ export async function distill(
   const answers = new Teacher(teacher, options.threads);
   const loss = distillationLoss({ temperature, alpha, hard });
   try {
-    const loop = await Loop.create(student, data, { ...options, loss }, { extend: (feeds) => answers.to(feeds) });
+    const loop = await Loop.create(
+      student,
+      data,
+      { ...options, loss },
+      {
+        extend: (feeds) => answers.to(feeds),
+        settings: { temperature, alpha, hard },
+      },
+    );
     return await loop.finish();
   } finally {
     await answers.release();

@@ -3,8 +3,9 @@ import { PareError } from "../errors.js";
 import type { Batches } from "../data/index.js";
 import type { Model } from "../model/index.js";
 import type { LongCall } from "../progress.js";
-import type { HistoryRow, Report } from "../report/index.js";
-import { Loop, type Epoch, type TrainOptions } from "../train/loop.js";
+import { Report, type HistoryRow } from "../report/index.js";
+import { Loop, type TrainOptions } from "../train/loop.js";
+import type { Measure } from "../train/trainer.js";
 import type { PruneOptions } from "./options.js";
 import type { Pruned } from "./index.js";
 
@@ -42,51 +43,89 @@ export async function pruneGradually(
     );
   const shares = sharesOf(schedule, steps);
   const { data, ...training } = retrain;
-  const { signal, threads } = options;
+  const { signal, threads, scope, importance } = options;
   const first = await oneShot(model, { ...options, inPlace: false, sparsity: goal });
-  const names = new Set(first.report.rows.map(({ name }) => name));
   const epochsEach = training.epochs ?? 1;
   const call: LongCall = {
     ...(signal ? { signal } : {}),
     ...(onProgress ? { onProgress } : {}),
     ...(threads === undefined ? {} : { threads }),
   };
-  const extras = { masked: names, epochs: epochsEach * shares.length };
-  const loop = await Loop.create(model, data, { ...call, ...training }, extras);
+  const loop = await Loop.create(
+    model,
+    data,
+    { ...call, ...training },
+    {
+      masked: new Set(first.report.rows.map(({ name }) => name)),
+      epochs: epochsEach * shares.length,
+      settings: { sparsity: goal, schedule, steps, scope, importance, epochs: epochsEach },
+    },
+  );
   try {
     const { trainer } = loop;
-    const before = await loop.measure();
-    const done: PruningStep[] = [];
-    let kept: { weights: Map<string, Float32Array>; report: Report } | undefined;
-    for (const share of shares) {
-      const sparsity = goal * share;
-      const pruned = await oneShot(trainer.write(), { ...options, inPlace: false, sparsity });
-      hold(pruned, trainer.weights, trainer.masks);
-      let last!: Epoch;
-      for (let epoch = 0; epoch < epochsEach; epoch++) last = await loop.epoch();
-      const { trainLoss, validationLoss, generalizationGap, accuracy } = last;
-      const drop = (before.accuracy ?? 0) - (accuracy ?? 0);
-      if (maxDrop !== undefined && drop > maxDrop) break;
-      kept = { weights: trainer.snapshot(), report: pruned.report };
-      done.push({
-        sparsity,
-        trainLoss,
-        validationLoss,
-        generalizationGap,
-        ...(accuracy === undefined ? {} : { accuracy }),
-      });
+    const memo = (loop.memo ??= { before: await loop.measure(), steps: [], epochs: 0, stopped: false }) as Memo;
+    while (memo.steps.length < shares.length && !memo.stopped) {
+      const sparsity = goal * shares[memo.steps.length]!;
+      if (!memo.pruned) {
+        const pruned = await oneShot(trainer.write(), { ...options, inPlace: false, sparsity });
+        hold(pruned, trainer.weights, trainer.masks);
+        memo.pruned = pruned.report.toJSON();
+        memo.epochs = 0;
+      }
+      while (memo.epochs < epochsEach) {
+        await loop.epoch();
+        memo.epochs++;
+        await loop.save();
+      }
+      const { trainLoss, validationLoss, generalizationGap, accuracy } = loop.history.at(-1)!;
+      if (maxDrop !== undefined && (memo.before.accuracy ?? 0) - (accuracy ?? 0) > maxDrop) memo.stopped = true;
+      else {
+        const rest = accuracy === undefined ? {} : { accuracy };
+        memo.steps.push({ sparsity, trainLoss, validationLoss, generalizationGap, ...rest });
+        memo.report = memo.pruned;
+        loop.kept = trainer.snapshot();
+      }
+      delete memo.pruned;
+      await loop.save();
     }
-    if (!kept) throw new PareError("PARE_OPTION", `the first step already loses more than maxDrop (${maxDrop ?? 0}).`);
-    const result = trainer.write(kept.weights, { inPlace: options.inPlace ?? false });
-    const { report } = kept;
-    const { loss: validationLoss, ...rest } = before;
-    report.history.push({ name: "before", validationLoss, ...rest });
-    for (const [i, step] of done.entries()) report.history.push({ name: `step ${i + 1}`, ...step });
-    if (done.length < shares.length) report.note(`Stopped after ${done.length} of ${shares.length} steps: maxDrop.`);
-    return Object.assign(result, { report, steps: done });
+    if (!memo.report)
+      throw new PareError("PARE_OPTION", `the first step already loses more than maxDrop (${maxDrop ?? 0}).`);
+    const result = trainer.write(loop.kept, { inPlace: options.inPlace ?? false });
+    return Object.assign(result, { report: reportOf(memo, first.report, shares.length), steps: memo.steps });
   } finally {
     await loop.trainer.release();
   }
+}
+
+/** What is remembered from step to step, and in checkpoints. */
+interface Memo {
+  before: Measure;
+  steps: PruningStep[];
+  /** Whether maxDrop has stopped it. */
+  stopped: boolean;
+  /** Of the step that is worked on: what was pruned, and the epochs that were trained since. */
+  pruned?: ReturnType<Report["toJSON"]>;
+  epochs: number;
+  /** Of the last step that was kept. */
+  report?: ReturnType<Report["toJSON"]>;
+}
+
+/** The last step's zeros beside those of the model that was given; a ratio of noise says nothing of retrained weights. */
+function reportOf({ report: last, before: dense, steps, stopped }: Memo, first: Report, all: number): Report {
+  const report = new Report(last!.title);
+  for (const row of last!.rows) {
+    const { name, op, dims, from, to, bytesBefore, bytesAfter, zeros } = row;
+    const before = first.rows.find((one) => one.name === name);
+    const counts = { zerosBefore: before?.zerosBefore ?? 0, zeros: zeros ?? 0 };
+    report.add({ name, dims, from, to, bytesBefore, bytesAfter, ...counts, ...(op === undefined ? {} : { op }) });
+  }
+  for (const { name, reason } of last!.skipped) report.skip(name, reason);
+  for (const note of last!.notes) report.note(note);
+  const { loss: validationLoss, ...rest } = dense;
+  report.history.push({ name: "before", validationLoss, ...rest });
+  for (const [i, step] of steps.entries()) report.history.push({ name: `step ${i + 1}`, ...step });
+  if (stopped) report.note(`Stopped after ${steps.length} of ${all} steps: maxDrop.`);
+  return report;
 }
 
 /** The share of the goal that each step goes to. */

@@ -1,4 +1,5 @@
 /** Examples in memory: shuffled, split and gathered into batches. */
+import type { Hash } from "node:crypto";
 import { Tensor } from "onnxruntime-common";
 import { PareError } from "../errors.js";
 import { exampleCount, type Batch } from "../data/index.js";
@@ -77,6 +78,14 @@ export class Examples {
       feeds[name] = new Tensor(type as "float32", part as Float32Array, [order.length, ...dims]);
     }
     return feeds;
+  }
+
+  /** Adds all that the examples are to a digest. */
+  hash(digest: Hash): void {
+    for (const { name, type, dims, data } of this.#columns) {
+      digest.update(`${name} ${type} ${dims.join()} `);
+      digest.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 /** The loop of a training, an epoch at a time: what training, retraining after pruning, distilling and fine-tuning share. */
+import { createHash } from "node:crypto";
 import type { Tensor } from "onnxruntime-common";
 import { PareError } from "../errors.js";
 import { joinBatches, type Batch, type Batches } from "../data/index.js";
@@ -6,6 +7,7 @@ import type { Model } from "../model/index.js";
 import type { LongCall } from "../progress.js";
 import type { HistoryRow } from "../report/index.js";
 import type { NameFilter } from "../rewrite/names.js";
+import { readCheckpoint, writeCheckpoint, type Settings } from "./checkpoint.js";
 import { Examples, permutation } from "./examples.js";
 import { lossOf, type Loss, type LossName } from "./losses.js";
 import { adam, type Optimizer } from "./optimizers.js";
@@ -45,6 +47,13 @@ export interface TrainOptions extends LongCall {
   output?: string;
   /** Writes the trained weights into the given model; default false. */
   inPlace?: boolean;
+  /**
+   * A file that says where the training stands: written after every epoch, every minute, and when the signal aborts, always
+   * beside its place and renamed.
+   */
+  checkpoint?: string;
+  /** Goes on from the checkpoint, where there is one, to the same bits as if nothing had happened; default false. */
+  resume?: boolean;
 }
 
 export interface Epoch extends HistoryRow {
@@ -66,11 +75,21 @@ export interface LoopExtras {
   extend?: (feeds: Record<string, Tensor>) => Promise<Record<string, Tensor>>;
   /** Epochs of the whole training, where they are not those of the options. */
   epochs?: number;
+  /** What else a training that goes on must have been asked for, by name. */
+  settings?: Readonly<Record<string, unknown>>;
 }
 
+/** Within an epoch a checkpoint is as old as this at most. */
+const checkpointMs = 60_000;
+
 export class Loop {
+  /** Epochs of the whole training, and those that are done. */
   readonly epochs: number;
+  readonly history: Epoch[] = [];
   readonly trainer: Trainer;
+  /** The weights that the result has, if not the present ones; what a technique remembers: both are in the checkpoint. */
+  kept: ReadonlyMap<string, Float32Array> | undefined;
+  memo: unknown;
   readonly #options: TrainOptions;
   readonly #batchSize: number;
   readonly #seed: number;
@@ -80,9 +99,11 @@ export class Loop {
   readonly #trainingOrder: Uint32Array;
   readonly #heldBack: Examples;
   readonly #heldBackOrder: Uint32Array;
-  #done = 0;
-  #least = Infinity;
-  #best: { number: number; weights: Map<string, Float32Array> } | undefined;
+  readonly #settings: Settings;
+  /** Examples of the present epoch that were trained on, and the sum of their losses. */
+  #at = 0;
+  #sum = 0;
+  #savedAt = performance.now();
 
   /** Streams are read to their end first: an epoch has its own order. */
   static async create(model: Model, data: Batches, options: TrainOptions, extras: LoopExtras = {}): Promise<Loop> {
@@ -90,14 +111,17 @@ export class Loop {
     const settings = checked(options);
     const { validation } = settings;
     const heldBack = typeof validation === "number" ? validation : await joinBatches(validation, options);
-    return new Loop(model, await joinBatches(data, options), options, { ...settings, validation: heldBack }, extras);
+    const all = await joinBatches(data, options);
+    const loop = new Loop(model, all, options, { ...settings, validation: heldBack }, extras);
+    if (options.resume) await loop.#resume();
+    return loop;
   }
 
   private constructor(
     model: Model,
     data: Batch,
     options: TrainOptions,
-    { epochs, batchSize, seed, validation }: Settings & { validation: number | Batch },
+    { epochs, batchSize, seed, validation }: Checked & { validation: number | Batch },
     extras: LoopExtras,
   ) {
     const loss = lossOf(options.loss ?? "crossEntropy");
@@ -120,60 +144,65 @@ export class Loop {
     this.#trainingOrder = parts.trainingOrder;
     this.#heldBack = parts.heldBack;
     this.#heldBackOrder = parts.heldBackOrder;
+    if (options.resume && options.checkpoint === undefined)
+      throw new PareError("PARE_OPTION", "resume goes on from a checkpoint; name its file.");
+    this.#settings = options.checkpoint === undefined ? {} : this.#describe(model, loss, extras);
   }
 
-  /** Trains one epoch, and measures. */
+  /** Trains one epoch, or what is left of it, and measures. */
   async epoch(): Promise<Epoch> {
     const { signal, onProgress, shuffle = true } = this.#options;
     const own = this.#trainingOrder;
-    const number = ++this.#done;
+    const number = this.history.length + 1;
     const order = shuffle ? permutation(own.length, this.#seed, 2 ** 20 + number) : undefined;
     const total = Math.ceil(own.length / this.#batchSize) * this.epochs;
-    let sum = 0;
-    for (let start = 0; start < own.length; start += this.#batchSize) {
+    while (this.#at < own.length) {
+      if (signal?.aborted || performance.now() - this.#savedAt > checkpointMs) await this.save();
       signal?.throwIfAborted();
-      const numbers = own.slice(start, start + this.#batchSize);
-      if (order) for (let i = 0; i < numbers.length; i++) numbers[i] = own[order[start + i]!]!;
+      const numbers = own.slice(this.#at, this.#at + this.#batchSize);
+      if (order) for (let i = 0; i < numbers.length; i++) numbers[i] = own[order[this.#at + i]!]!;
       const rate = this.#optimizer.lr * this.#schedule(this.trainer.steps, total);
-      sum += (await this.trainer.step(this.#training.take(numbers), rate)) * numbers.length;
-      onProgress?.({
-        done: this.trainer.steps,
-        total,
-        what: `epoch ${number} of ${this.epochs}, loss ${(sum / Math.min(own.length, start + this.#batchSize)).toPrecision(3)}`,
-      });
+      this.#sum += (await this.trainer.step(this.#training.take(numbers), rate)) * numbers.length;
+      this.#at += numbers.length;
+      const loss = (this.#sum / this.#at).toPrecision(3);
+      onProgress?.({ done: this.trainer.steps, total, what: `epoch ${number} of ${this.epochs}, loss ${loss}` });
     }
     const { loss: validationLoss, accuracy } = await this.measure();
-    const trainLoss = sum / own.length;
-    const isBest = validationLoss < this.#least;
-    if (isBest) this.#least = validationLoss;
-    return {
+    const trainLoss = this.#sum / own.length;
+    const epoch: Epoch = {
       epoch: number,
       steps: this.trainer.steps,
       trainLoss,
       validationLoss,
       generalizationGap: validationLoss - trainLoss,
       ...(accuracy === undefined ? {} : { accuracy }),
-      isBest,
+      isBest: validationLoss < (this.history.filter(({ isBest }) => isBest).at(-1)?.validationLoss ?? Infinity),
     };
+    this.history.push(epoch);
+    this.#at = 0;
+    this.#sum = 0;
+    return epoch;
   }
 
-  /** Trains all epochs, or fewer where `patience` says so. */
+  /** Trains all epochs that are left, or fewer where `patience` says so. */
   async *run(): AsyncGenerator<Epoch> {
-    const { patience } = this.#options;
-    for (let number = 1; number <= this.epochs; number++) {
+    const { patience = Infinity } = this.#options;
+    const sinceBest = (): number =>
+      this.history.length - 1 - this.history.map(({ isBest }) => isBest).lastIndexOf(true);
+    while (this.history.length < this.epochs && sinceBest() < patience) {
       const epoch = await this.epoch();
-      if (epoch.isBest) this.#best = { number, weights: this.trainer.snapshot() };
+      if (epoch.isBest) this.kept = this.trainer.snapshot();
+      await this.save();
       yield epoch;
-      if (patience !== undefined && number - (this.#best?.number ?? 0) >= patience) break;
     }
   }
 
   /** The same to the end, and the trained model with its epochs; gives the memory back. */
   async finish(): Promise<Model & { epochs: Epoch[] }> {
     try {
-      const epochs: Epoch[] = [];
-      for await (const epoch of this.run()) epochs.push(epoch);
-      return Object.assign(this.write(), { epochs });
+      const run = this.run();
+      while (!(await run.next()).done);
+      return Object.assign(this.write(), { epochs: this.history });
     } finally {
       await this.trainer.release();
     }
@@ -182,12 +211,62 @@ export class Loop {
   /** What the options ask for: the best weights or the last ones, in a new model or in place. */
   write(): Model {
     const { best = true, inPlace = false } = this.#options;
-    return this.trainer.write(best ? this.#best?.weights : undefined, { inPlace });
+    return this.trainer.write(best ? this.kept : undefined, { inPlace });
   }
 
   /** A model of the best weights so far; undefined before the first epoch has ended. */
   bestModel(): Model | undefined {
-    return this.#best && this.trainer.write(this.#best.weights);
+    return this.kept && this.trainer.write(this.kept);
+  }
+
+  /** Writes the checkpoint, where the options name one. */
+  async save(): Promise<void> {
+    const { checkpoint } = this.#options;
+    if (checkpoint === undefined) return;
+    const standing = {
+      steps: this.trainer.steps,
+      history: this.history,
+      at: this.#at,
+      sum: this.#sum,
+      memo: this.memo,
+    };
+    await writeCheckpoint(checkpoint, { standing, state: this.trainer.state, kept: this.kept }, this.#settings);
+    this.#savedAt = performance.now();
+  }
+
+  async #resume(): Promise<void> {
+    const found = await readCheckpoint(this.#options.checkpoint!, this.#settings);
+    if (!found) return;
+    const { standing, state, kept } = found;
+    this.trainer.steps = standing.steps;
+    for (const [name, { data }] of this.trainer.state) data.set(state.get(name)!);
+    this.history.push(...standing.history);
+    this.#at = standing.at;
+    this.#sum = standing.sum;
+    this.memo = standing.memo;
+    this.kept = kept;
+  }
+
+  /** What a training must be asked for again when it goes on; the number of epochs may be another one. */
+  #describe(model: Model, loss: Loss, { settings = {} }: LoopExtras): Settings {
+    const { regularize = [], shuffle = true, clipNorm, output, parameters } = this.#options;
+    const digest = createHash("sha256");
+    this.#training.hash(digest);
+    if (this.#heldBack !== this.#training) this.#heldBack.hash(digest);
+    const all: Record<string, unknown> = {
+      model: createHash("sha256").update(model.toBytes()).digest("hex"),
+      data: digest.digest("hex"),
+      "held-back share": this.#heldBackOrder.length,
+      batchSize: this.#batchSize,
+      seed: this.#seed,
+      optimizer: this.#optimizer,
+      loss: loss.name,
+      ...{ regularize, shuffle, clipNorm, output, parameters, ...settings },
+    };
+    const plain = (_: string, value: unknown): unknown =>
+      Object.prototype.toString.call(value) === "[object RegExp]" ? String(value) : value;
+    const text = (value: unknown): string => (value === undefined ? "none" : JSON.stringify(value, plain));
+    return Object.fromEntries(Object.entries(all).map(([name, value]) => [name, text(value)]));
   }
 
   /** Loss and accuracy on what is held back, now. */
@@ -229,9 +308,9 @@ function split(
 }
 
 /** Options of the loop itself, with their defaults. */
-type Settings = Required<Pick<TrainOptions, "epochs" | "batchSize" | "seed" | "validation">>;
+type Checked = Required<Pick<TrainOptions, "epochs" | "batchSize" | "seed" | "validation">>;
 
-function checked({ epochs = 10, batchSize = 64, seed = 0, validation = 0.1, patience }: TrainOptions): Settings {
+function checked({ epochs = 10, batchSize = 64, seed = 0, validation = 0.1, patience }: TrainOptions): Checked {
   const whole = (value: number, name: string): void => {
     if (!Number.isInteger(value) || value < 1)
       throw new PareError("PARE_OPTION", `${name} must be a whole number of at least 1; got ${value}.`);

@@ -6,7 +6,6 @@ import { Loop, type Epoch, type TrainOptions } from "./loop.js";
 
 /** A training that goes on while it is iterated; `finish` iterates what is left and returns the trained model. */
 export class Training implements AsyncIterable<Epoch> {
-  readonly epochs: Epoch[] = [];
   readonly #run: AsyncGenerator<Epoch>;
   #loop: Loop | undefined;
   #model: Model | undefined;
@@ -14,6 +13,11 @@ export class Training implements AsyncIterable<Epoch> {
   /** @internal See `train`. */
   constructor(model: Model, data: Batches, options: TrainOptions) {
     this.#run = this.#start(model, data, options);
+  }
+
+  /** Those that are done, before a resumption too. */
+  get epochs(): readonly Epoch[] {
+    return this.#loop?.history ?? [];
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Epoch> {
@@ -40,10 +44,7 @@ export class Training implements AsyncIterable<Epoch> {
   async *#start(model: Model, data: Batches, options: TrainOptions): AsyncGenerator<Epoch> {
     const loop = (this.#loop = await Loop.create(model, data, options));
     try {
-      for await (const epoch of loop.run()) {
-        this.epochs.push(epoch);
-        yield epoch;
-      }
+      yield* loop.run();
       this.#model = loop.write();
     } finally {
       await loop.trainer.release();

@@ -57,6 +57,11 @@ export class Trainer {
     return this.#graph.masks;
   }
 
+  /** All that changes from step to step, by names of its own; what is written there holds from the next step on. */
+  get state(): Tensors {
+    return this.#graph.variables;
+  }
+
   /** One step on a batch; returns its loss. @throws PareError PARE_NAN where that is no number. */
   async step(batch: Record<string, Tensor>, rate: number): Promise<number> {
     this.steps++;

@@ -1,5 +1,5 @@
 /** train, prune --retrain, distill and finetune as processes: their files, tables and JSON. */
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { dense, loadSync, relu, sequential, type Epoch } from "../../lib/index.js";
 import { spirals } from "../train/spirals.js";
@@ -119,6 +119,36 @@ test("finetune makes a new head, and leaves what is frozen", async () => {
   expect(Buffer.from(loadSync(at("probe.onnx")).graph.weight("dense1.weight")!.bytes)).toEqual(
     Buffer.from(before!.weight("dense1.weight")!.bytes),
   );
+});
+
+test("an interruption loses nothing: --resume goes on to the same bits", async () => {
+  const args = (out: string): string[] => ["train", input, ...learning, "--epochs", "3000", "-o", at(out)];
+  const checkpoint = at("resumed.onnx.checkpoint");
+  const { code, stderr } = await pare(args("resumed.onnx"), {
+    started: (child) => {
+      const timer = setInterval(() => {
+        if (existsSync(checkpoint)) child.kill("SIGINT");
+      }, 20);
+      child.on("close", () => {
+        clearInterval(timer);
+      });
+    },
+  });
+  expect(code).toBe(130);
+  expect(stderr.replace(/\s+/g, " ")).toMatch(/PARE_ABORTED: Interrupted; the same command with --resume goes on/);
+  expect(existsSync(at("resumed.onnx"))).toBe(false);
+  const refused = await pare(args("resumed.onnx"));
+  expect([refused.code, refused.stderr.replace(/\s+/g, " ")]).toEqual([
+    2,
+    expect.stringMatching(/--resume goes on with it, --no-resume begins anew/) as string,
+  ]);
+  // Fewer than were asked for, so that the test ends.
+  const fewer = ["--epochs", "60", "--resume"];
+  const resumed = await json(...args("resumed.onnx"), ...fewer);
+  const whole = await json(...args("whole.onnx"), "--epochs", String(resumed.epochs.length));
+  expect(resumed.epochs).toEqual(whole.epochs);
+  expect(readFileSync(at("resumed.onnx")).equals(readFileSync(at("whole.onnx")))).toBe(true);
+  expect(existsSync(checkpoint)).toBe(false);
 });
 
 test.each<[string, string[], number, RegExp]>([
