@@ -6,6 +6,9 @@ import type { Build, Model } from "../model/index.js";
 import { InferenceSession } from "../run/session.js";
 import { crossEntropy, type Loss } from "../train/losses.js";
 import { Loop, type Epoch, type TrainOptions } from "../train/loop.js";
+import { addRegressors, removeRegressors, type Feature, type FeatureMatch } from "./features.js";
+
+export type { FeatureMatch } from "./features.js";
 
 export interface DistillOptions extends Omit<TrainOptions, "loss"> {
   /** Softens both sides' probabilities. Default 4. */
@@ -14,6 +17,13 @@ export interface DistillOptions extends Omit<TrainOptions, "loss"> {
   alpha?: number;
   /** The teacher's most likely class stands as a label, instead of its probabilities. Default false. */
   hard?: boolean;
+  /** Values inside the student that follow values inside the teacher. */
+  features?: readonly FeatureMatch[];
+  /**
+   * Whether the teacher answers once for each example, and its answers are kept, or again in each step: for outputs larger
+   * than the data itself. Default true. What is held back is answered once in any case.
+   */
+  cache?: boolean;
 }
 
 /** A student that has learned. */
@@ -30,52 +40,60 @@ export async function distill(
   student: Model,
   teacher: Model,
   data: Batches,
-  { temperature = 4, alpha = 0.9, hard = false, ...options }: DistillOptions = {},
+  { temperature = 4, alpha = 0.9, hard = false, features = [], cache = true, ...options }: DistillOptions = {},
 ): Promise<Distilled> {
   if (!(temperature > 0)) throw new PareError("PARE_OPTION", `temperature must be above 0; got ${temperature}.`);
   if (!(alpha >= 0 && alpha <= 1)) throw new PareError("PARE_OPTION", `alpha must be from 0 to 1; got ${alpha}.`);
+  if (features.length > 0 && options.inPlace)
+    throw new PareError("PARE_OPTION", "a student that follows features is trained as a copy; it cannot be in place.");
   const [own, others] = [student, teacher].map((model) => {
     const [output] = model.graph.outputs;
     return model.inferShapes().get(output?.name ?? "")?.dims?.[1];
   });
   if (typeof own === "number" && typeof others === "number" && own !== others)
     throw new PareError("PARE_SHAPE", `the student has ${own} classes and the teacher ${others}.`);
-  const answers = new Teacher(teacher, options.threads);
-  const loss = distillationLoss({ temperature, alpha, hard });
+  const following =
+    features.length > 0
+      ? addRegressors(student, teacher, features, options.seed ?? 0)
+      : { model: student, features: [] };
+  const answers = new Teacher(teacher, following.features, options.threads);
+  const loss = distillationLoss({ temperature, alpha, hard, features: following.features });
   try {
     const loop = await Loop.create(
-      student,
+      following.model,
       data,
       { ...options, loss },
       {
-        extend: (feeds) => answers.to(feeds),
-        settings: { temperature, alpha, hard },
+        answers: { to: (feeds) => answers.to(feeds), cache },
+        settings: { temperature, alpha, hard, features },
       },
     );
-    return await loop.finish();
+    const learned = await loop.finish();
+    if (features.length > 0) removeRegressors(learned, student);
+    return learned;
   } finally {
     await answers.release();
   }
 }
 
-/** The teacher's logits for a batch. */
+/** The teacher's logits for a batch, and its values that are followed. */
 class Teacher {
   readonly #session: InferenceSession;
-  readonly #output: string;
+  /** Inputs of the loss by the teacher's values. */
+  readonly #wanted: Map<string, string>;
 
-  constructor(model: Model, threads?: number) {
+  constructor(model: Model, features: readonly Feature[], threads?: number) {
     const copy = model.clone();
     const { graph } = copy;
     const [output] = graph.outputs;
     const producer = output && graph.producer(output.name);
     if (!output) throw new PareError("PARE_OPTION", "the teacher has no output.");
-    this.#output = output.name;
-    if (producer?.opType === "Softmax" && producer.domain === "") {
-      graph.proto.output = [];
-      this.#output = producer.inputs[0]!;
-      graph.addOutput(this.#output, "float32", output.dims);
-      graph.removeUnused();
-    }
+    const isSoftmax = producer?.opType === "Softmax" && producer.domain === "";
+    this.#wanted = new Map([[teacherInput, isSoftmax ? producer.inputs[0]! : output.name]]);
+    for (const { input, teacher } of features) this.#wanted.set(input, teacher);
+    graph.proto.output = [];
+    for (const name of new Set(this.#wanted.values())) graph.addOutput(name, "float32");
+    graph.removeUnused();
     this.#session = new InferenceSession(copy, threads === undefined ? {} : { threads });
   }
 
@@ -84,8 +102,8 @@ class Teacher {
     // A model of one input takes the student's, whatever both are called.
     const [only] = this.#session.inputNames;
     if (Object.keys(own).length === 0 && this.#session.inputNames.length === 1) own[only!] = Object.values(feeds)[0]!;
-    const results = await this.#session.run(own, [this.#output]);
-    return { [teacherInput]: results[this.#output]! };
+    const results = await this.#session.run(own);
+    return Object.fromEntries([...this.#wanted].map(([input, value]) => [input, results[value]!]));
   }
 
   release(): Promise<void> {
@@ -93,7 +111,12 @@ class Teacher {
   }
 }
 
-function distillationLoss({ temperature, alpha, hard }: { temperature: number; alpha: number; hard: boolean }): Loss {
+function distillationLoss({
+  temperature,
+  alpha,
+  hard,
+  features,
+}: Required<Pick<DistillOptions, "temperature" | "alpha" | "hard">> & { features: readonly Feature[] }): Loss {
   const labels = crossEntropy();
   return {
     name: "distillation",
@@ -102,10 +125,18 @@ function distillationLoss({ temperature, alpha, hard }: { temperature: number; a
     build: (context) => {
       const { build, output, dims } = context;
       build.graph.addInput(teacherInput, "float32", dims);
-      const fromTeacher = hard ? hardLoss(build, output) : softLoss(build, output, temperature);
-      if (alpha === 1) return fromTeacher;
-      const fromLabels = build.op("Mul", labels.build(context), build.number(1 - alpha));
-      return build.op("Add", build.op("Mul", fromTeacher, build.number(alpha)), fromLabels);
+      let loss = hard ? hardLoss(build, output) : softLoss(build, output, temperature);
+      if (alpha !== 1) {
+        const fromLabels = build.op("Mul", labels.build(context), build.number(1 - alpha));
+        loss = build.op("Add", build.op("Mul", loss, build.number(alpha)), fromLabels);
+      }
+      for (const { own, input, dims: shape, weight } of features) {
+        build.graph.addInput(input, "float32", [dims[0], ...shape.slice(1)]);
+        const difference = build.op("Sub", own, input);
+        const square = build.op("ReduceMean", build.op("Mul", difference, difference), { keepdims: 0 });
+        loss = build.op("Add", loss, build.op("Mul", square, build.number(weight)));
+      }
+      return loss;
     },
   };
 }

@@ -6,6 +6,7 @@ import { exampleCount, type Batch } from "../data/index.js";
 import { isTensor, labelsOf } from "../data/batch.js";
 import { kernels } from "../kernels/index.js";
 import type { Model } from "../model/index.js";
+import type { LongCall } from "../progress.js";
 import type { TypedArray } from "../binding-types.js";
 
 /** What belongs to each example of one input or of the targets. */
@@ -29,21 +30,26 @@ export function permutation(count: number, seed: number, stream: number): Uint32
   return order;
 }
 
+/** Examples that a function is called on at once. */
+const batchOfAdded = 256;
+
 export class Examples {
-  readonly count: number;
-  readonly #columns: Column[];
+  private constructor(
+    readonly count: number,
+    private readonly columns: readonly Column[],
+  ) {}
 
   /**
-   * @param inputs the model's inputs that the data feeds
    * @param target what the loss reads: its input's name, labels or values, and the number of classes where known
+   * @throws PareError PARE_OPTION, PARE_SHAPE or PARE_TYPE for data that does not fit the model and the loss
    */
-  constructor(
+  static of(
     data: Batch,
     model: Model,
-    target: { name: string; kind: "labels" | "values"; classes?: number; dims?: readonly number[] } | undefined,
-  ) {
-    this.count = exampleCount(data);
-    if (this.count === 0) throw new PareError("PARE_OPTION", "the data has no examples.");
+    target: { name: string; kind: "labels" | "values"; classes?: number; dims?: readonly number[] },
+  ): Examples {
+    const count = exampleCount(data);
+    if (count === 0) throw new PareError("PARE_OPTION", "the data has no examples.");
     const inputs = model.graph.inputs.filter(({ name }) => !model.graph.isOverridable(name));
     const tensors = isTensor(data.x) ? { [inputs[0]?.name ?? ""]: data.x } : data.x;
     if (isTensor(data.x) && inputs.length !== 1)
@@ -51,24 +57,23 @@ export class Examples {
         "PARE_OPTION",
         `the model has ${inputs.length} inputs (${inputs.map(({ name }) => name).join(", ")}); give x as { name: Tensor }.`,
       );
-    this.#columns = inputs.map(({ name, dims }) => {
+    const columns = inputs.map(({ name, dims }) => {
       const tensor = tensors[name];
       if (!tensor) throw new PareError("PARE_OPTION", `the data has no tensor for the input "${name}".`);
       return columnOf(name, tensor, dims?.slice(1));
     });
-    if (!target) return;
     if (data.y === undefined) throw new PareError("PARE_OPTION", "the data has no y, which the loss needs.");
-    this.#columns.push(
+    const answers =
       target.kind === "labels"
         ? labelColumn(target.name, data.y, target.classes)
-        : valueColumn(target.name, data.y, this.count, target.dims),
-    );
+        : valueColumn(target.name, data.y, count, target.dims);
+    return new Examples(count, [...columns, answers]);
   }
 
   /** The examples of these numbers, in their order, copied. */
   take(order: ArrayLike<number>): Record<string, Tensor> {
     const feeds: Record<string, Tensor> = {};
-    for (const { name, type, dims, size, data } of this.#columns) {
+    for (const { name, type, dims, size, data } of this.columns) {
       const part = new (data.constructor as new (length: number) => TypedArray)(order.length * size);
       for (let i = 0; i < order.length; i++) {
         const from = order[i]! * size;
@@ -80,9 +85,37 @@ export class Examples {
     return feeds;
   }
 
+  /**
+   * The same examples, and what a function makes of those of the given numbers, computed now and kept: tensors by name, whose
+   * first dimension counts the examples.
+   */
+  async with(
+    make: (feeds: Record<string, Tensor>) => Promise<Record<string, Tensor>>,
+    order: Uint32Array,
+    { signal }: Pick<LongCall, "signal">,
+  ): Promise<Examples> {
+    const added = new Map<string, Column>();
+    for (let start = 0; start < order.length; start += batchOfAdded) {
+      signal?.throwIfAborted();
+      const numbers = order.subarray(start, start + batchOfAdded);
+      for (const [name, { type, dims, data }] of Object.entries(await make(this.take(numbers)))) {
+        const own = dims.slice(1);
+        const size = own.reduce((product, dim) => product * dim, 1);
+        let column = added.get(name);
+        if (!column) {
+          const all = new (data.constructor as Float32ArrayConstructor)(this.count * size);
+          added.set(name, (column = { name, type, dims: own, size, data: all }));
+        }
+        for (let i = 0; i < numbers.length; i++)
+          column.data.set((data as Float32Array).subarray(i * size, (i + 1) * size) as never, numbers[i]! * size);
+      }
+    }
+    return new Examples(this.count, [...this.columns, ...added.values()]);
+  }
+
   /** Adds all that the examples are to a digest. */
   hash(digest: Hash): void {
-    for (const { name, type, dims, data } of this.#columns) {
+    for (const { name, type, dims, data } of this.columns) {
       digest.update(`${name} ${type} ${dims.join()} `);
       digest.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     }

@@ -71,8 +71,12 @@ export interface Epoch extends HistoryRow {
 export interface LoopExtras {
   /** Parameters that have a mask. */
   masked?: ReadonlySet<string>;
-  /** More feeds for a batch, for inputs that the loss has added. */
-  extend?: (feeds: Record<string, Tensor>) => Promise<Record<string, Tensor>>;
+  /** What inputs that the loss has added are fed with a batch: tensors whose first dimension counts the examples. */
+  answers?: {
+    to: (feeds: Record<string, Tensor>) => Promise<Record<string, Tensor>>;
+    /** Whether they are computed once for each example that is trained on, instead of at each step. */
+    cache: boolean;
+  };
   /** Epochs of the whole training, where they are not those of the options. */
   epochs?: number;
   /** What else a training that goes on must have been asked for, by name. */
@@ -95,11 +99,13 @@ export class Loop {
   readonly #seed: number;
   readonly #optimizer: Optimizer;
   readonly #schedule: Schedule;
-  readonly #training: Examples;
+  #training: Examples;
   readonly #trainingOrder: Uint32Array;
-  readonly #heldBack: Examples;
+  #heldBack: Examples;
   readonly #heldBackOrder: Uint32Array;
   readonly #settings: Settings;
+  /** More feeds for a batch, where they are not kept beside the examples. */
+  #extend: ((feeds: Record<string, Tensor>) => Promise<Record<string, Tensor>>) | undefined;
   /** Examples of the present epoch that were trained on, and the sum of their losses. */
   #at = 0;
   #sum = 0;
@@ -113,6 +119,7 @@ export class Loop {
     const heldBack = typeof validation === "number" ? validation : await joinBatches(validation, options);
     const all = await joinBatches(data, options);
     const loop = new Loop(model, all, options, { ...settings, validation: heldBack }, extras);
+    if (extras.answers) await loop.#answer(extras.answers);
     if (options.resume) await loop.#resume();
     return loop;
   }
@@ -137,7 +144,7 @@ export class Loop {
       seed,
       regularize: (options.regularize ?? []).flatMap((one) => one),
       ...pick(options, "parameters", "clipNorm", "rateOf", "output", "threads"),
-      ...pick(extras, "masked", "extend"),
+      ...pick(extras, "masked"),
     });
     const parts = split(model, data, validation, { trainer: this.trainer, loss, seed, options });
     this.#training = parts.training;
@@ -162,7 +169,9 @@ export class Loop {
       const numbers = own.slice(this.#at, this.#at + this.#batchSize);
       if (order) for (let i = 0; i < numbers.length; i++) numbers[i] = own[order[this.#at + i]!]!;
       const rate = this.#optimizer.lr * this.#schedule(this.trainer.steps, total);
-      this.#sum += (await this.trainer.step(this.#training.take(numbers), rate)) * numbers.length;
+      const batch = this.#training.take(numbers);
+      const more = await this.#extend?.(batch);
+      this.#sum += (await this.trainer.step({ ...batch, ...more }, rate)) * numbers.length;
       this.#at += numbers.length;
       const loss = (this.#sum / this.#at).toPrecision(3);
       onProgress?.({ done: this.trainer.steps, total, what: `epoch ${number} of ${this.epochs}, loss ${loss}` });
@@ -234,6 +243,13 @@ export class Loop {
     this.#savedAt = performance.now();
   }
 
+  /** Answers to what is held back never change; those to what is trained on are kept where that is asked for. */
+  async #answer({ to, cache }: NonNullable<LoopExtras["answers"]>): Promise<void> {
+    this.#heldBack = await this.#heldBack.with(to, this.#heldBackOrder, this.#options);
+    if (cache) this.#training = await this.#training.with(to, this.#trainingOrder, this.#options);
+    else this.#extend = to;
+  }
+
   async #resume(): Promise<void> {
     const found = await readCheckpoint(this.#options.checkpoint!, this.#settings);
     if (!found) return;
@@ -291,10 +307,10 @@ function split(
     ...(typeof dims[1] === "number" ? { classes: dims[1] } : {}),
     ...(sizes.every((size) => typeof size === "number") ? { dims: sizes } : {}),
   };
-  const training = new Examples(data, model, target);
+  const training = Examples.of(data, model, target);
   const all = (count: number): Uint32Array => Uint32Array.from({ length: count }, (_, i) => i);
   if (typeof validation !== "number") {
-    const heldBack = new Examples(validation, model, target);
+    const heldBack = Examples.of(validation, model, target);
     return { training, trainingOrder: all(training.count), heldBack, heldBackOrder: all(heldBack.count) };
   }
   const held = Math.max(1, Math.round(training.count * validation));

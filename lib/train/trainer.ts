@@ -9,8 +9,6 @@ import type { StepGraph, StepOptions, Tensors } from "./step.js";
 
 export interface TrainerOptions extends StepOptions {
   threads?: number;
-  /** More feeds for a batch, for inputs that the loss has added. */
-  extend?: (feeds: Record<string, Tensor>) => Promise<Record<string, Tensor>>;
 }
 
 /** Loss over examples, and the share of right answers where targets are labels. */
@@ -68,8 +66,7 @@ export class Trainer {
     this.#rate.data[0] = rate;
     this.#number.data[0] = BigInt(this.steps);
     const { rate: rateName, step, loss } = this.#graph;
-    const more = await this.#options.extend?.(batch);
-    const feeds = { ...batch, ...more, [rateName]: this.#rate, [step]: this.#number };
+    const feeds = { ...batch, [rateName]: this.#rate, [step]: this.#number };
     const results = await this.#session.run(feeds);
     const value = results[loss]!.data[0] as number;
     if (Number.isFinite(value)) return value;
@@ -107,8 +104,7 @@ export class Trainer {
     let [sum, right] = [0, 0];
     for (let start = 0; start < all.length; start += batchSize) {
       const part = Array.prototype.slice.call(all, start, start + batchSize) as number[];
-      const batch = examples.take(part);
-      const results = await session.run({ ...batch, ...(await this.#options.extend?.(batch)) });
+      const results = await session.run(examples.take(part));
       sum += (results[loss]!.data[0] as number) * part.length;
       if (correct !== undefined) right += results[correct]!.data[0] as number;
     }
