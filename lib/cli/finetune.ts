@@ -1,6 +1,6 @@
 /** `pare finetune`: a trained model goes on with other data, or for other classes. */
-import { dense, finetune as finetuneModel } from "../index.js";
-import { defined, integer, list, PareCommand } from "./command.js";
+import { dense, finetune as finetuneModel, l2sp } from "../index.js";
+import { defined, integer, list, number, PareCommand } from "./command.js";
 import { dataKinds } from "./data-options.js";
 import { nameOrPattern } from "./filters.js";
 import { outputPath, shownRows } from "./model-files.js";
@@ -13,6 +13,9 @@ interface Options extends TrainingOptions, LossOptions {
   freeze?: string[];
   classes?: number;
   probe?: boolean;
+  unfreezeEvery?: number;
+  layerDecay?: number;
+  l2sp?: number;
   all?: boolean;
 }
 
@@ -35,6 +38,17 @@ export const finetune = (terminal: Terminal): PareCommand<Options> =>
       list,
     )
     .option("--probe", "train the new head alone")
+    .option(
+      "--unfreeze-every <epochs>",
+      "train the last layer first; the one before it joins after so many",
+      integer(1, 1e6),
+    )
+    .option(
+      "--layer-decay <factor>",
+      "each layer learns at the rate of the one behind it times this (default: 1)",
+      number,
+    )
+    .option("--l2sp <lambda>", "adds λ·Σ(w − w₀)² to the loss: draws weights to those that they began with", number)
     .option("--all", `list every epoch, not only about ${shownRows}`)
     .example("pare finetune net.onnx --data photos/ --classes 5 --mean imagenet", "five classes of your own")
     .example("pare finetune net.onnx --data more.npz --freeze /^conv/ --lr 1e-4", "the same classes, convolutions kept")
@@ -44,15 +58,16 @@ export const finetune = (terminal: Terminal): PareCommand<Options> =>
         options,
         context,
         async (source, checkpoint) => {
-          const { freeze, classes, probe, all } = options;
+          const { freeze, classes, probe, unfreezeEvery, layerDecay, l2sp: lambda, all } = options;
           const { data, options: training } = await trainingOptionsOf(options, source, context);
           const model = await finetuneModel(source, data, {
             ...training,
             ...checkpoint,
             ...lossOptionsOf(options),
+            regularize: [...(training.regularize ?? []), ...(lambda === undefined ? [] : [l2sp(lambda, source)])],
             ...(freeze ? { freeze: freeze.map(nameOrPattern) } : {}),
             ...(classes === undefined ? {} : { head: dense(classes) }),
-            ...defined({ probe }),
+            ...defined({ probe, unfreezeEvery, layerDecay }),
           });
           return trained(model, model.epochs, all);
         },

@@ -76,6 +76,11 @@ export class Build {
     return this.#constant(`integers ${values.join()}`, () => Weight.of("int64", [values.length], values));
   }
 
+  /** One int64, a scalar. */
+  integer(value: number): string {
+    return this.#constant(`integer ${value}`, () => Weight.of("int64", [], [value]));
+  }
+
   cast(value: string, dtype: DataType): string {
     return this.op("Cast", value, { to: codeOf(dtype) });
   }

@@ -41,8 +41,8 @@ export interface TrainOptions extends LongCall {
   clipNorm?: number;
   /** Which parameters are trained; default: all. */
   parameters?: NameFilter;
-  /** Factors of the learning rate by parameter's name: discriminative rates. */
-  rateOf?: (name: string) => number;
+  /** Factors of the learning rate by parameter's name and epoch (from 1 on): discriminative rates; 0 leaves it as it is. */
+  rateOf?: (name: string, epoch: number) => number;
   /** The model's output that the loss is of; default: the first. */
   output?: string;
   /** Writes the trained weights into the given model; default false. */
@@ -143,7 +143,8 @@ export class Loop {
       optimizer: this.#optimizer,
       seed,
       regularize: (options.regularize ?? []).flatMap((one) => one),
-      ...pick(options, "parameters", "clipNorm", "rateOf", "output", "threads"),
+      ...pick(options, "parameters", "clipNorm", "output", "threads"),
+      hasRates: options.rateOf !== undefined,
       ...pick(extras, "masked"),
     });
     const parts = split(model, data, validation, { trainer: this.trainer, loss, seed, options });
@@ -163,6 +164,8 @@ export class Loop {
     const number = this.history.length + 1;
     const order = shuffle ? permutation(own.length, this.#seed, 2 ** 20 + number) : undefined;
     const total = Math.ceil(own.length / this.#batchSize) * this.epochs;
+    const { rateOf } = this.#options;
+    if (rateOf) this.trainer.setRates((name) => rateOf(name, number));
     while (this.#at < own.length) {
       if (signal?.aborted || performance.now() - this.#savedAt > checkpointMs) await this.save();
       signal?.throwIfAborted();

@@ -22,8 +22,8 @@ export interface StepOptions {
   seed: number;
   /** The gradients' common length is cut to this. */
   clipNorm?: number;
-  /** Factors of the learning rate by parameter. */
-  rateOf?: (name: string) => number;
+  /** Whether every parameter has a factor of the learning rate of its own. */
+  hasRates?: boolean;
   /** Parameters that have a mask, ones at first. */
   masked?: ReadonlySet<string>;
   /** Name of the model's output that the loss is of; default: the first. */
@@ -40,6 +40,8 @@ export interface StepGraph {
   masks: Map<string, Float32Array>;
   target: string;
   rate: string;
+  /** Input of the parameters' factors of the rate, in their order, where they have some. */
+  rates: string | undefined;
   step: string;
   loss: string;
 }
@@ -136,6 +138,8 @@ export function buildStep(original: Model, weights: Tensors, options: StepOption
     throw new PareError("PARE_OPTION", "no weight of the model is trained: none is float32, or the filter takes none.");
   const trained = new Set(parameters.map(({ name }) => name));
   const { statistics } = enterTrainingMode(graph, step, options.seed, (name) => trained.has(name));
+  const rates = options.hasRates ? names("rates") : undefined;
+  if (rates !== undefined) graph.addInput(rates, "float32", [parameters.length]);
   const build = new Build(graph, "loss/");
   const loss = options.loss.build({ build, output: head.output, target: head.target, dims: head.dims });
   const gradients = addGradients(graph, loss, [...trained]);
@@ -146,7 +150,7 @@ export function buildStep(original: Model, weights: Tensors, options: StepOption
   build.prefix = "update/";
   const scale =
     options.clipNorm === undefined ? undefined : clipScale(build, [...gradients.values()], options.clipNorm);
-  for (const parameter of parameters) {
+  for (const [index, parameter] of parameters.entries()) {
     const { name, dims } = parameter;
     const variable = variableOf(graph, name);
     const { data } = weights.get(name)!;
@@ -163,9 +167,10 @@ export function buildStep(original: Model, weights: Tensors, options: StepOption
       mask = remember("mask", 1);
       masks.set(name, variables.get(mask)!.data);
     }
-    const factor = options.rateOf?.(name) ?? 1;
-    const own = factor === 1 ? rate : build.op("Mul", rate, build.number(factor));
-    const inputs = [variable, gradients.get(name)!, own, step, scale, mask, memory[0], memory[1], loss];
+    const own =
+      rates === undefined ? rate : build.op("Mul", rate, build.op("Gather", rates, build.integer(index), { axis: 0 }));
+    const gradient = drawBack(build, parameter, { variable, gradient: gradients.get(name)!, options });
+    const inputs = [variable, gradient, own, step, scale, mask, memory[0], memory[1], loss];
     const attributes = { ...options.optimizer.attributes, ...penalties(parameter, options) };
     const outputs = build.node(`pare.${options.optimizer.opType}`, inputs, 1 + memory.length, attributes);
     outputs.forEach((output, i) => updates.push([output, i === 0 ? variable : memory[i - 1]!]));
@@ -182,7 +187,7 @@ export function buildStep(original: Model, weights: Tensors, options: StepOption
   graph.removeUnused();
   graph.proto.output = graph.proto.output.slice(0, 1);
   model.changed();
-  return { model, parameters, variables, updates, masks, target: head.target, rate, step, loss };
+  return { model, parameters, variables, updates, masks, target: head.target, rate, rates, step, loss };
 }
 
 /** What goes into a parameter's update beside the gradient of the loss. */
@@ -190,11 +195,28 @@ function penalties({ name, dims }: Parameter, { optimizer, regularize }: StepOpt
   const sum = { l1: 0, l2: optimizer.l2, decay: optimizer.decay, proximal: 0 };
   for (const { kind, lambda, form, parameters } of regularize) {
     const isMeant = parameters ? takes(parameters, name) : dims.length > 1;
-    if (!isMeant) continue;
+    if (!isMeant || kind === "l2sp") continue;
     if (form === "proximal") sum.proximal += lambda;
     else if (form === "decoupled") sum.decay += 2 * lambda;
     else if (kind === "l1") sum.l1 += lambda;
     else sum.l2 += 2 * lambda;
+  }
+  return sum;
+}
+
+/** gradient + 2λ·(w − w₀) for what l2sp draws back to where it began. */
+function drawBack(
+  build: Build,
+  { name, dims }: Parameter,
+  { variable, gradient, options }: { variable: string; gradient: string; options: StepOptions },
+): string {
+  let sum = gradient;
+  for (const { kind, lambda, parameters, sourceOf } of options.regularize) {
+    if (kind !== "l2sp" || !(parameters ? takes(parameters, name) : dims.length > 1)) continue;
+    const source = sourceOf?.(name);
+    if (source?.dtype !== "float32" || source.dims.join() !== dims.join()) continue;
+    const away = build.op("Sub", variable, build.weight(`${name}/source`, source));
+    sum = build.op("Add", sum, build.op("Mul", away, build.number(2 * lambda)));
   }
   return sum;
 }

@@ -26,6 +26,7 @@ export class Trainer {
   readonly #graph: StepGraph;
   readonly #session: InferenceSession;
   readonly #rate = new Tensor("float32", new Float32Array(1), []);
+  readonly #rates: Tensor;
   readonly #number = new Tensor("int64", new BigInt64Array(1), []);
   #evaluation: { session: InferenceSession; target: string; loss: string; correct: string | undefined } | undefined;
 
@@ -35,6 +36,9 @@ export class Trainer {
     this.weights = takeWeights(model);
     this.#graph = buildStep(model, this.weights, options);
     const { model: graph, variables, updates } = this.#graph;
+    this.#rates = new Tensor("float32", new Float32Array(this.#graph.parameters.length).fill(1), [
+      this.#graph.parameters.length,
+    ]);
     this.#session = new InferenceSession(graph, this.#threads, { variables: [...variables.keys()], updates });
   }
 
@@ -55,6 +59,16 @@ export class Trainer {
     return this.#graph.masks;
   }
 
+  /** Sets each parameter's factor of the learning rate, for steps to come; takes `hasRates`. */
+  setRates(rateOf: (name: string) => number): void {
+    for (const [i, name] of this.parameters.entries()) {
+      const rate = rateOf(name);
+      if (!(rate >= 0 && Number.isFinite(rate)))
+        throw new PareError("PARE_OPTION", `rateOf must give factors of at least 0; "${name}" has ${rate}.`);
+      this.#rates.data[i] = rate;
+    }
+  }
+
   /** All that changes from step to step, by names of its own; what is written there holds from the next step on. */
   get state(): Tensors {
     return this.#graph.variables;
@@ -65,8 +79,9 @@ export class Trainer {
     this.steps++;
     this.#rate.data[0] = rate;
     this.#number.data[0] = BigInt(this.steps);
-    const { rate: rateName, step, loss } = this.#graph;
-    const feeds = { ...batch, [rateName]: this.#rate, [step]: this.#number };
+    const { rate: rateName, rates, step, loss } = this.#graph;
+    const own = rates === undefined ? {} : { [rates]: this.#rates };
+    const feeds = { ...batch, ...own, [rateName]: this.#rate, [step]: this.#number };
     const results = await this.#session.run(feeds);
     const value = results[loss]!.data[0] as number;
     if (Number.isFinite(value)) return value;

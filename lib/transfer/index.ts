@@ -3,6 +3,7 @@ import type { Batches } from "../data/index.js";
 import { PareError } from "../errors.js";
 import { Build, type Model, type Node } from "../model/index.js";
 import { sequential, type Layer } from "../model/layers.js";
+import { findParameters } from "../train/parameters.js";
 import { Loop, type Epoch, type TrainOptions } from "../train/loop.js";
 
 export interface FinetuneOptions extends TrainOptions {
@@ -12,6 +13,13 @@ export interface FinetuneOptions extends TrainOptions {
   probe?: boolean;
   /** Layers that take the place of the last one with weights, and of what comes after it: dense(5) for five classes. */
   head?: Layer | readonly Layer[];
+  /**
+   * Gradual unfreezing: only the last layer learns at first, and after every so many epochs the one before it joins (Howard &
+   * Ruder 2018). Default: all learn from the beginning.
+   */
+  unfreezeEvery?: number;
+  /** Discriminative rates: each layer learns at the rate of the one behind it times this. Default 1. */
+  layerDecay?: number;
 }
 
 export type Finetuned = Model & { epochs: Epoch[] };
@@ -20,7 +28,7 @@ export type Finetuned = Model & { epochs: Epoch[] };
 export async function finetune(
   source: Model,
   data: Batches,
-  { freeze, probe = false, head, ...options }: FinetuneOptions = {},
+  { freeze, probe = false, head, unfreezeEvery, layerDecay, ...options }: FinetuneOptions = {},
 ): Promise<Finetuned> {
   if (head !== undefined && options.inPlace)
     throw new PareError("PARE_OPTION", "a new head makes a new model; it cannot be put in place.");
@@ -33,7 +41,41 @@ export async function finetune(
     ...(probe ? { include: added } : {}),
     exclude: [...(options.parameters?.exclude ?? []), ...frozen],
   };
-  return (await Loop.create(model, data, { ...options, parameters })).finish();
+  const rates = ratesByDepth(model, { unfreezeEvery, layerDecay, rateOf: options.rateOf });
+  const settings = { unfreezeEvery, layerDecay };
+  return (await Loop.create(model, data, { ...options, ...rates, parameters }, { settings })).finish();
+}
+
+interface Rates {
+  unfreezeEvery: number | undefined;
+  layerDecay: number | undefined;
+  rateOf: TrainOptions["rateOf"] | undefined;
+}
+
+/** Factors of the learning rate that follow from how far from the output a parameter's layer is. */
+function ratesByDepth(model: Model, { unfreezeEvery, layerDecay = 1, rateOf }: Rates): Pick<TrainOptions, "rateOf"> {
+  if (!(layerDecay > 0 && layerDecay <= 1))
+    throw new PareError("PARE_OPTION", `layerDecay must be above 0 and at most 1; got ${layerDecay}.`);
+  if (unfreezeEvery !== undefined && !(Number.isInteger(unfreezeEvery) && unfreezeEvery > 0))
+    throw new PareError("PARE_OPTION", `unfreezeEvery must be a whole number of epochs; got ${unfreezeEvery}.`);
+  if (unfreezeEvery === undefined && layerDecay === 1) return rateOf ? { rateOf } : {};
+  const depths = depthsOf(model);
+  return {
+    rateOf: (name, epoch) => {
+      const depth = depths.get(name) ?? 0;
+      const isFrozen = unfreezeEvery !== undefined && epoch <= depth * unfreezeEvery;
+      return isFrozen ? 0 : layerDecay ** depth * (rateOf?.(name, epoch) ?? 1);
+    },
+  };
+}
+/** Layers from the output backwards by their parameters: 0 for the last. A matrix or a kernel begins one; what follows belongs to it. */
+function depthsOf({ graph }: Model): Map<string, number> {
+  const layers: string[][] = [[]];
+  for (const { name, dims } of findParameters(graph)) {
+    if (dims.length > 1 && layers.at(-1)!.some((other) => graph.weight(other)!.dims.length > 1)) layers.push([]);
+    layers.at(-1)!.push(name);
+  }
+  return new Map(layers.flatMap((names, i) => names.map((name) => [name, layers.length - 1 - i] as const)));
 }
 
 const withWeights = new Set(["Gemm", "MatMul", "Conv"]);

@@ -114,6 +114,11 @@ test("finetune makes a new head, and leaves what is frozen", async () => {
   expect(Buffer.from(after!.weight("dense1.weight")!.bytes)).toEqual(
     Buffer.from(before!.weight("dense1.weight")!.bytes),
   );
+  const transfer = ["--unfreeze-every", "2", "--layer-decay", "0.5", "--l2sp", "0.01", "-o", at("thawing.onnx")];
+  await json("finetune", at("large.onnx"), ...learning, "--epochs", "1", ...transfer);
+  expect(Buffer.from(loadSync(at("thawing.onnx")).graph.weight("dense1.weight")!.bytes)).toEqual(
+    Buffer.from(before!.weight("dense1.weight")!.bytes),
+  );
   const probe = ["--classes", "3", "--probe", "--epochs", "1", "-o", at("probe.onnx")];
   await json("finetune", at("large.onnx"), ...learning, ...probe);
   expect(Buffer.from(loadSync(at("probe.onnx")).graph.weight("dense1.weight")!.bytes)).toEqual(

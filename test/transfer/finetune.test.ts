@@ -49,6 +49,46 @@ test("without a head the model itself goes on", async () => {
   expect([isSame(source, tuned, "dense3.weight"), isSame(source, tuned, "dense1.weight")]).toEqual([true, false]);
 });
 
+test("layers thaw from the last one backwards, a step of epochs each", async () => {
+  const names = ["dense1.weight", "dense2.weight", "dense2.bias", "dense3.weight"];
+  const kept = async (epochs: number): Promise<boolean[]> => {
+    const tuned = await finetune(source, data, { unfreezeEvery: 1, epochs, best: false, optimizer });
+    return names.map((name) => isSame(source, tuned, name));
+  };
+  expect(await kept(1)).toEqual([true, true, true, false]);
+  expect(await kept(2)).toEqual([true, false, false, false]);
+  expect(await kept(3)).toEqual([false, false, false, false]);
+});
+
+const distance = (a: Model, b: Model, name: string): number => {
+  const [own, other] = [a, b].map((model) => model.graph.weight(name)!.toFloats());
+  return Math.hypot(...own!.map((value, i) => value - other![i]!));
+};
+
+test("layers before the last one move less at discriminative rates", async () => {
+  const options = { epochs: 1, best: false, optimizer: pare.sgd({ lr: 0.05 }) };
+  const [even, decayed] = [
+    await finetune(source, other, { ...options, head: dense(2) }),
+    await finetune(source, other, { ...options, head: dense(2), layerDecay: 0.1 }),
+  ];
+  for (const [name, most] of [
+    ["dense2.weight", 0.3],
+    ["dense1.weight", 0.1],
+  ] as const)
+    expect(distance(decayed, source, name)).toBeLessThan(most * distance(even, source, name));
+});
+
+test("l2sp keeps weights near those that it began with; a new head is free", async () => {
+  const options = { epochs: 5, best: false, optimizer: pare.sgd({ lr: 0.05 }), head: dense(2) };
+  const free = await finetune(source, other, options);
+  const held = await finetune(source, other, { ...options, regularize: [pare.l2sp(2, source)] });
+  for (const name of ["dense1.weight", "dense2.weight"])
+    expect(distance(held, source, name)).toBeLessThan(0.5 * distance(free, source, name));
+  const size = (model: Model): number =>
+    Math.hypot(...[...model.graph.weights()].find(([name]) => /head.*weight/.test(name))![1].toFloats());
+  expect(size(held)).toBeGreaterThan(0.5 * size(free));
+});
+
 test("says what does not fit", async () => {
   await expectRejection(finetune(source, data, { probe: true }), "PARE_OPTION", /give a head/);
   await expectRejection(
@@ -56,5 +96,8 @@ test("says what does not fit", async () => {
     "PARE_OPTION",
     /cannot be put in place/,
   );
+  await expectRejection(finetune(source, data, { layerDecay: 2 }), "PARE_OPTION", /layerDecay must be/);
+  await expectRejection(finetune(source, data, { unfreezeEvery: 0 }), "PARE_OPTION", /unfreezeEvery must be/);
+  await expectRejection(finetune(source, data, { rateOf: () => -1 }), "PARE_OPTION", /rateOf must give/);
   await expectRejection(finetune(source, data, { freeze: /./ }), "PARE_OPTION", /no weight of the model is trained/);
 });
