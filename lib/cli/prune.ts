@@ -28,6 +28,7 @@ interface Options extends FilterOptions, TrainingOptions {
   schedule?: GradualOptions["schedule"];
   steps?: number;
   maxDrop?: number;
+  regrow?: number;
   all?: boolean;
 }
 
@@ -64,6 +65,11 @@ export const prune = (terminal: Terminal): PareCommand<Options> =>
         )
         .option("--steps <count>", "with --retrain: how many times something is pruned (default: 10)", integer(1, 1000))
         .option("--max-drop <share>", "with --retrain: stop before accuracy drops by more, 0.01 for a point", number)
+        .option(
+          "--regrow <share>",
+          "with --retrain: exchange this share of what stays at each step (default: 0)",
+          number,
+        )
         .option("--all", "show every tensor, not only the largest"),
       "weights or nodes",
     ),
@@ -109,17 +115,19 @@ async function retrainingOf(
   context: Context,
   checkpoint: Pick<TrainOptions, "checkpoint" | "resume">,
 ): Promise<GradualOptions> {
-  const { data, schedule, steps, maxDrop } = options;
+  const { data, schedule, steps, maxDrop, regrow } = options;
   if (data === undefined) throw new PareError("PARE_OPTION", "--retrain needs --data: what the rest is trained on.");
   const training = await trainingOptionsOf(options, model, context);
   return {
     retrain: { data: training.data, ...training.options, ...checkpoint },
-    ...defined({ schedule, steps, maxDrop }),
+    ...defined({ schedule, steps, maxDrop, regrow }),
   };
 }
 
-function refuseRetraining({ data, schedule, steps, maxDrop }: Options): void {
-  const needs = Object.entries({ data, schedule, steps, "max-drop": maxDrop }).find(([, value]) => value !== undefined);
+function refuseRetraining({ data, schedule, steps, maxDrop, regrow }: Options): void {
+  const needs = Object.entries({ data, schedule, steps, "max-drop": maxDrop, regrow }).find(
+    ([, value]) => value !== undefined,
+  );
   if (needs) throw new PareError("PARE_OPTION", `--${needs[0]} belongs to --retrain.`);
 }
 

@@ -1,5 +1,6 @@
 /** Which weights matter, by name; each is a file of its own. */
 import type { Floats } from "../binding-types.js";
+import { gradient } from "./gradient.js";
 import { magnitude } from "./magnitude.js";
 import { random } from "./random.js";
 
@@ -23,5 +24,5 @@ export interface Importance {
   score(tensor: Scored): Floats | Promise<Floats>;
 }
 
-export const importances = { magnitude, random } satisfies Record<string, Importance>;
+export const importances = { magnitude, gradient, random } satisfies Record<string, Importance>;
 export type ImportanceName = keyof typeof importances;

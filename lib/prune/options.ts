@@ -18,7 +18,10 @@ export interface PruneOptions extends LongCall {
   amount?: number;
   /** Whether each tensor loses its own share, or the least important of all tensors together go. Default "local". */
   scope?: "local" | "global";
-  /** Which weights matter: by magnitude (default), or at random, the baseline. */
+  /**
+   * Which weights matter: by magnitude (default), by magnitude times gradient on the data of `retrain`, or at random, the
+   * baseline.
+   */
   importance?: ImportanceName | Importance;
   /** N:M instead of an amount: { n: 2, m: 4 } keeps 2 of every 4. */
   structure?: Structure;

@@ -83,6 +83,9 @@ export interface LoopExtras {
   settings?: Readonly<Record<string, unknown>>;
 }
 
+/** Batches that weights are scored on, drawn anew for every step of pruning, and their size. */
+const scored = { batches: 64, size: 16 };
+
 /** Within an epoch a checkpoint is as old as this at most. */
 const checkpointMs = 60_000;
 
@@ -218,6 +221,20 @@ export class Loop {
     } finally {
       await this.trainer.release();
     }
+  }
+
+  /** Scores of weights on some of what is trained on; see Trainer. */
+  scores(kind: "change" | "growth"): Promise<Map<string, Float32Array>> {
+    const own = this.#trainingOrder;
+    const order = permutation(own.length, this.#seed, 2 ** 22 + this.history.length).map((at) => own[at]!);
+    const examples = this.#training;
+    return this.trainer.scores(
+      (function* () {
+        for (let start = 0; start < Math.min(order.length, scored.batches * scored.size); start += scored.size)
+          yield examples.take(order.subarray(start, start + scored.size));
+      })(),
+      kind,
+    );
   }
 
   /** What the options ask for: the best weights or the last ones, in a new model or in place. */

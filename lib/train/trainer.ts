@@ -4,8 +4,9 @@ import { PareError } from "../errors.js";
 import { Build, Weight, type Model } from "../model/index.js";
 import { InferenceSession } from "../run/session.js";
 import type { Examples } from "./examples.js";
+import { addGradients } from "./gradients/index.js";
 import { addHead, buildStep, keepOutputs, takeWeights, variableOf, workingCopy } from "./step.js";
-import type { StepGraph, StepOptions, Tensors } from "./step.js";
+import type { Head, StepGraph, StepOptions, Tensors } from "./step.js";
 
 export interface TrainerOptions extends StepOptions {
   threads?: number;
@@ -16,6 +17,9 @@ export interface Measure {
   loss: number;
   accuracy?: number;
 }
+
+/** A score above every gradient's. */
+const largest = 1e30;
 
 export class Trainer {
   /** Steps done. */
@@ -28,7 +32,7 @@ export class Trainer {
   readonly #rate = new Tensor("float32", new Float32Array(1), []);
   readonly #rates: Tensor;
   readonly #number = new Tensor("int64", new BigInt64Array(1), []);
-  #evaluation: { session: InferenceSession; target: string; loss: string; correct: string | undefined } | undefined;
+  #evaluation: { session: InferenceSession; loss: string; correct: string | undefined } | undefined;
 
   constructor(model: Model, options: TrainerOptions) {
     this.#model = model;
@@ -149,7 +153,67 @@ export class Trainer {
     await this.#evaluation?.session.release();
   }
 
-  #buildEvaluation(): { session: InferenceSession; target: string; loss: string; correct: string | undefined } {
+  /**
+   * For each trained matrix and kernel, from the gradient g of the loss on each of some batches, outside of training: how much
+   * the loss would change without a weight, Σ(w·g)² (Molchanov et al. 2019); or how much a weight that is zero would move, Σ|g|,
+   * where others have the largest score.
+   */
+  async scores(
+    batches: Iterable<Record<string, Tensor>>,
+    kind: "change" | "growth",
+  ): Promise<Map<string, Float32Array>> {
+    const { model, build, loss, variables } = this.#withLoss();
+    const { graph } = model;
+    const scored = this.#graph.parameters.filter(({ dims }) => dims.length > 1);
+    const gradients = addGradients(
+      graph,
+      loss,
+      scored.map(({ name }) => name),
+    );
+    const places = scored.map(({ name, dims }) => {
+      const [weight, gradient] = [variableOf(graph, name), gradients.get(name)!];
+      const before = build.name("score");
+      graph.addInput(before, "float32", dims);
+      const change = build.op("Mul", weight, gradient);
+      const sum = build.op(
+        "Add",
+        before,
+        kind === "change" ? build.op("Mul", change, change) : build.op("Abs", gradient),
+      );
+      if (kind === "change") return { name, dims, before, after: sum };
+      const isZero = build.op("Equal", weight, build.number(0));
+      return { name, dims, before, after: build.op("Where", isZero, sum, build.number(largest)) };
+    });
+    keepOutputs(
+      graph,
+      places.map(({ after }) => after),
+    );
+    const session = new InferenceSession(model, this.#threads, { variables });
+    const zeros = (dims: readonly number[]): Tensor =>
+      new Tensor("float32", new Float32Array(dims.reduce((product, dim) => product * dim, 1)), dims);
+    let sums = Object.fromEntries(places.map(({ before, dims }) => [before, zeros(dims)]));
+    for (const batch of batches) {
+      const results = await session.run({ ...batch, ...sums });
+      sums = Object.fromEntries(places.map(({ before, after }) => [before, results[after]!]));
+    }
+    await session.release();
+    return new Map(places.map(({ name, before }) => [name, sums[before]!.data as Float32Array]));
+  }
+
+  #buildEvaluation(): { session: InferenceSession; loss: string; correct: string | undefined } {
+    const { model, build, head, loss, variables } = this.#withLoss();
+    let correct: string | undefined;
+    if (this.#options.loss.target === "labels" && head.dims.length === 2) {
+      const best = build.op("ArgMax", head.output, { axis: 1, keepdims: 0 });
+      const hits = build.cast(build.op("Equal", best, this.target), "float32");
+      correct = build.op("ReduceSum", hits, { keepdims: 0 });
+    }
+    keepOutputs(model.graph, correct === undefined ? [loss] : [loss, correct]);
+    return { session: new InferenceSession(model, this.#threads, { variables }), loss, correct };
+  }
+
+  /** The model as it answers outside of training, with its loss, over the shared weights. */
+  #withLoss(): { model: Model; build: Build; head: Head; loss: string; variables: string[] } {
     const model = workingCopy(this.#model, this.weights);
     const { graph } = model;
     const { loss: kind, output } = this.#options;
@@ -158,16 +222,9 @@ export class Trainer {
     if (head.target !== this.target) graph.rename(head.target, this.target);
     const build = new Build(graph, "loss/");
     const loss = kind.build({ build, output: head.output, target: this.target, dims: head.dims });
-    let correct: string | undefined;
-    if (kind.target === "labels" && head.dims.length === 2) {
-      const best = build.op("ArgMax", head.output, { axis: 1, keepdims: 0 });
-      const hits = build.cast(build.op("Equal", best, this.target), "float32");
-      correct = build.op("ReduceSum", hits, { keepdims: 0 });
-    }
-    keepOutputs(graph, correct === undefined ? [loss] : [loss, correct]);
     const variables = [...this.weights.keys()]
       .map((name) => variableOf(graph, name))
       .filter((name) => graph.weight(name) !== undefined);
-    return { session: new InferenceSession(model, this.#threads, { variables }), target: this.target, loss, correct };
+    return { model, build, head, loss, variables };
   }
 }

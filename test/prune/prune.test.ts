@@ -277,7 +277,11 @@ describe("refuses", () => {
     ["two ways at once", { sparsity: 0.5, structure: { n: 2, m: 4 } }, /got sparsity and structure/],
     ["5 of 4", { structure: { n: 5, m: 4 } }, /0 ≤ n ≤ m, as \{ n: 2, m: 4 \}; got \{ n: 5, m: 4 \}/],
     ["an unknown scope", { sparsity: 0.5, scope: "all" as never }, /scope must be "local" or "global"; got "all"/],
-    ["an unknown importance", { sparsity: 0.5, importance: "l3" as never }, /one of magnitude, random; got "l3"/],
+    [
+      "an unknown importance",
+      { sparsity: 0.5, importance: "l3" as never },
+      /one of magnitude, gradient, random; got "l3"/,
+    ],
     ["an unknown option", { sparsty: 0.5 } as never, /no option "sparsty"\. It has: sparsity/],
     [
       "a bad filter",
