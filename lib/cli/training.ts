@@ -38,6 +38,10 @@ export interface TrainingOptions extends DataOptions {
   l2?: number;
   proximalL1?: number;
   clipNorm?: number;
+  maxNorm?: number;
+  shift?: number;
+  flip?: boolean;
+  noise?: number;
   seed?: number;
   resume?: boolean;
 }
@@ -71,6 +75,10 @@ export function addTraining<Options extends TrainingOptions>(
     .option("--l2 <lambda>", "adds λ·Σw² to the loss", number)
     .option("--proximal-l1 <lambda>", "l1 that makes weights exactly zero", number)
     .option("--clip-norm <length>", "cuts the gradients' common length", number)
+    .option("--max-norm <length>", "cuts the weights that lead into a unit to this length", number)
+    .option("--shift <pixels>", "pictures that are trained on move by up to so many", integer(0, 65_535))
+    .option("--flip", "every other picture that is trained on is mirrored")
+    .option("--noise <deviation>", "normal noise on what is trained on", number)
     .option(
       "--seed <number>",
       "of what is random: split, order, dropout, importance by lot (default: 0)",
@@ -101,7 +109,8 @@ export async function trainingOptionsOf(
   model: Model,
   context: Context,
 ): Promise<{ data: Batches; options: Omit<TrainOptions, "loss" | "inPlace"> }> {
-  const { data = "", heldBack, validation, epochs, batchSize, lrSchedule, clipNorm, seed } = options;
+  const { data = "", heldBack, validation, epochs, batchSize, lrSchedule, clipNorm, maxNorm, seed } = options;
+  const augment = defined({ shift: options.shift, flip: options.flip, noise: options.noise });
   if (heldBack !== undefined && validation !== undefined)
     throw new PareError(
       "PARE_OPTION",
@@ -118,7 +127,8 @@ export async function trainingOptionsOf(
       ...(held === undefined ? {} : { validation: held }),
       ...defined({ epochs, batchSize }),
       ...(lrSchedule === undefined ? {} : { schedule: schedules[lrSchedule]() }),
-      ...defined({ clipNorm, seed }),
+      ...defined({ clipNorm, maxNorm, seed }),
+      ...(Object.keys(augment).length > 0 ? { augment } : {}),
     },
   };
 }

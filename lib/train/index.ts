@@ -1,5 +1,6 @@
 /** Training: gradients as a rewrite, losses, optimizers, schedules, regularizers, and the loop. */
 export { gradients, type GradientOptions } from "./gradients/index.js";
+export type { AugmentOptions } from "./augment.js";
 export { bceWithLogits, cosine, crossEntropy, huber, klDivergence, l1Loss, losses, mse } from "./losses.js";
 export type { CrossEntropyOptions, Loss, LossName } from "./losses.js";
 export { adam, adamw, optimizers, rmsprop, sgd } from "./optimizers.js";

@@ -7,6 +7,7 @@ import type { Model } from "../model/index.js";
 import type { LongCall } from "../progress.js";
 import type { HistoryRow } from "../report/index.js";
 import type { NameFilter } from "../rewrite/names.js";
+import type { AugmentOptions } from "./augment.js";
 import { readCheckpoint, writeCheckpoint, type Settings } from "./checkpoint.js";
 import { Examples, permutation } from "./examples.js";
 import { lossOf, type Loss, type LossName } from "./losses.js";
@@ -39,6 +40,10 @@ export interface TrainOptions extends LongCall {
   best?: boolean;
   /** The gradients' common length is cut to this. */
   clipNorm?: number;
+  /** The weights that lead into a unit are cut to this length after each step (Srivastava et al. 2014); default: not. */
+  maxNorm?: number;
+  /** How examples are changed, each by its own lot, whenever they are trained on; default: not. */
+  augment?: AugmentOptions;
   /** Which parameters are trained; default: all. */
   parameters?: NameFilter;
   /** Factors of the learning rate by parameter's name and epoch (from 1 on): discriminative rates; 0 leaves it as it is. */
@@ -146,7 +151,7 @@ export class Loop {
       optimizer: this.#optimizer,
       seed,
       regularize: (options.regularize ?? []).flatMap((one) => one),
-      ...pick(options, "parameters", "clipNorm", "output", "threads"),
+      ...pick(options, "parameters", "clipNorm", "maxNorm", "augment", "output", "threads"),
       hasRates: options.rateOf !== undefined,
       ...pick(extras, "masked"),
     });
@@ -285,7 +290,7 @@ export class Loop {
 
   /** What a training must be asked for again when it goes on; the number of epochs may be another one. */
   #describe(model: Model, loss: Loss, { settings = {} }: LoopExtras): Settings {
-    const { regularize = [], shuffle = true, clipNorm, output, parameters } = this.#options;
+    const { regularize = [], shuffle = true, clipNorm, maxNorm, augment, output, parameters } = this.#options;
     const digest = createHash("sha256");
     this.#training.hash(digest);
     if (this.#heldBack !== this.#training) this.#heldBack.hash(digest);
@@ -297,7 +302,7 @@ export class Loop {
       seed: this.#seed,
       optimizer: this.#optimizer,
       loss: loss.name,
-      ...{ regularize, shuffle, clipNorm, output, parameters, ...settings },
+      ...{ regularize, shuffle, clipNorm, maxNorm, augment, output, parameters, ...settings },
     };
     const plain = (_: string, value: unknown): unknown =>
       Object.prototype.toString.call(value) === "[object RegExp]" ? String(value) : value;

@@ -3,6 +3,7 @@ import { PareError } from "../errors.js";
 import { Build, Weight, type Graph, type Model } from "../model/index.js";
 import type { Dim } from "../model/value.js";
 import { takes, type NameFilter } from "../rewrite/names.js";
+import { addAugmentation, type Augmenter, type AugmentOptions } from "./augment.js";
 import { addGradients, gradientOpset } from "./gradients/index.js";
 import type { Loss } from "./losses.js";
 import type { Optimizer } from "./optimizers.js";
@@ -22,6 +23,10 @@ export interface StepOptions {
   seed: number;
   /** The gradients' common length is cut to this. */
   clipNorm?: number;
+  /** How examples are changed before they are trained on. */
+  augment?: AugmentOptions;
+  /** The weights that lead into a unit are cut to this length after each step. */
+  maxNorm?: number;
   /** Whether every parameter has a factor of the learning rate of its own. */
   hasRates?: boolean;
   /** Parameters that have a mask, ones at first. */
@@ -44,6 +49,8 @@ export interface StepGraph {
   rates: string | undefined;
   step: string;
   loss: string;
+  /** More feeds for a batch. */
+  augment: Augmenter | undefined;
 }
 
 /** Weights as arrays of training's own: parameters, and statistics of batch norms. */
@@ -138,6 +145,7 @@ export function buildStep(original: Model, weights: Tensors, options: StepOption
     throw new PareError("PARE_OPTION", "no weight of the model is trained: none is float32, or the filter takes none.");
   const trained = new Set(parameters.map(({ name }) => name));
   const { statistics } = enterTrainingMode(graph, step, options.seed, (name) => trained.has(name));
+  const augment = options.augment && addAugmentation(graph, options.augment, options.seed);
   const rates = options.hasRates ? names("rates") : undefined;
   if (rates !== undefined) graph.addInput(rates, "float32", [parameters.length]);
   const build = new Build(graph, "loss/");
@@ -173,7 +181,8 @@ export function buildStep(original: Model, weights: Tensors, options: StepOption
     const inputs = [variable, gradient, own, step, scale, mask, memory[0], memory[1], loss];
     const attributes = { ...options.optimizer.attributes, ...penalties(parameter, options) };
     const outputs = build.node(`pare.${options.optimizer.opType}`, inputs, 1 + memory.length, attributes);
-    outputs.forEach((output, i) => updates.push([output, i === 0 ? variable : memory[i - 1]!]));
+    const next = options.maxNorm === undefined ? outputs[0]! : cut(build, parameter, outputs[0]!, options.maxNorm);
+    updates.push([next, variable], ...memory.map((key, i): [string, string] => [outputs[i + 1]!, key]));
   }
   for (const [running, next] of statistics) {
     const variable = variableOf(graph, running);
@@ -187,7 +196,7 @@ export function buildStep(original: Model, weights: Tensors, options: StepOption
   graph.removeUnused();
   graph.proto.output = graph.proto.output.slice(0, 1);
   model.changed();
-  return { model, parameters, variables, updates, masks, target: head.target, rate, rates, step, loss };
+  return { model, parameters, variables, updates, masks, target: head.target, rate, rates, step, loss, augment };
 }
 
 /** What goes into a parameter's update beside the gradient of the loss. */
@@ -219,6 +228,20 @@ function drawBack(
     sum = build.op("Add", sum, build.op("Mul", away, build.number(2 * lambda)));
   }
   return sum;
+}
+
+/** w · min(1, most / ‖what leads into its unit‖) */
+function cut(build: Build, { name, dims, node }: Parameter, weight: string, most: number): string {
+  if (!(most > 0)) throw new PareError("PARE_OPTION", `maxNorm must be above 0; got ${most}.`);
+  if (dims.length < 2) return weight;
+  // Kernels and what is turned have their units first, matrices as they are multiplied last.
+  const isLast =
+    node.inputs[1] === name && (node.opType === "MatMul" || (node.opType === "Gemm" && node.attribute("transB") !== 1));
+  const unit = isLast ? dims.length - 1 : 0;
+  const axes = dims.map((_, axis) => axis).filter((axis) => axis !== unit);
+  const length = build.op("ReduceL2", weight, build.integers(axes), { keepdims: 1 });
+  const ratio = build.op("Div", build.number(most), build.op("Max", length, build.number(1e-30)));
+  return build.op("Mul", weight, build.op("Min", ratio, build.number(1)));
 }
 
 /** min(1, most / ‖all gradients‖) */

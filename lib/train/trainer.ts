@@ -83,9 +83,9 @@ export class Trainer {
     this.steps++;
     this.#rate.data[0] = rate;
     this.#number.data[0] = BigInt(this.steps);
-    const { rate: rateName, rates, step, loss } = this.#graph;
+    const { rate: rateName, rates, step, loss, augment } = this.#graph;
     const own = rates === undefined ? {} : { [rates]: this.#rates };
-    const feeds = { ...batch, ...own, [rateName]: this.#rate, [step]: this.#number };
+    const feeds = { ...batch, ...augment?.(batch, this.steps), ...own, [rateName]: this.#rate, [step]: this.#number };
     const results = await this.#session.run(feeds);
     const value = results[loss]!.data[0] as number;
     if (Number.isFinite(value)) return value;

@@ -50,7 +50,22 @@ describe("train", () => {
   test("every option reaches the library", async () => {
     const out = at("options.onnx");
     const own = ["--optimizer", "sgd", "--momentum", "0.9", "--weight-decay", "1e-4", "--lr-schedule", "cosineDecay"];
-    const more = ["--l1", "1e-5", "--l2", "1e-5", "--proximal-l1", "0.5", "--clip-norm", "1", "--seed", "3"];
+    const more = [
+      "--noise",
+      "0.01",
+      "--max-norm",
+      "9",
+      "--l1",
+      "1e-5",
+      "--l2",
+      "1e-5",
+      "--proximal-l1",
+      "0.5",
+      "--clip-norm",
+      "1",
+      "--seed",
+      "3",
+    ];
     const split = ["--validation", "0.2", "--patience", "2", "--label-smoothing", "0.1", "--epochs", "30"];
     const found = await json("train", input, ...learning, "-o", out, ...own, ...more, ...split);
     expect(found).toMatchObject({ input, output: out, chosen: expect.any(Number) as number });
@@ -183,6 +198,7 @@ test.each<[string, string[], number, RegExp]>([
     1,
     /PARE_NAN: the loss of step \d+ is/,
   ],
+  ["flips of what is no picture", ["train", input, "--data", data, "--flip"], 2, /shift and flip take pictures/],
   ["retraining without data", ["prune", input, "--sparsity", "0.5", "--retrain"], 2, /--retrain needs --data/],
   [
     "steps without retraining",
