@@ -2,9 +2,11 @@
 import { Option } from "commander";
 import {
   importances,
+  load,
   PareError,
   prune as pruneModel,
   pruneSchedules,
+  scanSensitivity,
   type GradualOptions,
   type ImportanceName,
   type Model,
@@ -12,9 +14,10 @@ import {
   type TrainOptions,
 } from "../index.js";
 import { defined, integer, number, PareCommand } from "./command.js";
+import { readExamples } from "./data-options.js";
 import { addFilters, filtersOf, type FilterOptions } from "./filters.js";
 import { makeFile, outputPath, reported } from "./model-files.js";
-import type { Context, Terminal } from "./terminal.js";
+import type { Context, Result, Terminal } from "./terminal.js";
 import { addTraining, makeTrained, trainingOptionsOf, type TrainingOptions } from "./training.js";
 
 interface Options extends FilterOptions, TrainingOptions {
@@ -24,6 +27,7 @@ interface Options extends FilterOptions, TrainingOptions {
   structure?: Structure;
   scope?: "local" | "global";
   importance: ImportanceName;
+  scan?: boolean;
   retrain?: boolean;
   schedule?: GradualOptions["schedule"];
   steps?: number;
@@ -57,6 +61,7 @@ export const prune = (terminal: Terminal): PareCommand<Options> =>
             .choices(Object.keys(importances))
             .default("magnitude"),
         )
+        .option("--scan", "write nothing: prune each layer alone by several shares, and measure on --data")
         .option("--retrain", "go step by step and train what is left after each; needs --data")
         .addOption(
           new Option("--schedule <name>", "with --retrain: how sparsity grows (default: cubic)").choices(
@@ -88,8 +93,10 @@ export const prune = (terminal: Terminal): PareCommand<Options> =>
       "pare prune net.onnx --sparsity 0.9 --retrain --data train-images-idx3-ubyte.gz --max-drop 0.005",
       "in ten steps, retrained after each, stopped at half a point",
     )
+    .example("pare prune net.onnx --scan --data photos/ --mean imagenet", "which layers bear it: a table, no file")
     .run(async (context, options, input) => {
       const { retrain, sparsity, amount, structure, scope, importance, seed, all } = options;
+      if (options.scan) return scan(context, options, input);
       const files = { input, output: await outputPath(input, "pruned", options.output) };
       const own = {
         ...context,
@@ -107,6 +114,19 @@ export const prune = (terminal: Terminal): PareCommand<Options> =>
       refuseRetraining(options);
       return makeFile(files, context, async (model) => reported(await pruneModel(model, own), all));
     });
+
+async function scan(context: Context, options: Options, input: string): Promise<Result> {
+  const { data, importance, seed, sparsity } = options;
+  if (data === undefined) throw new PareError("PARE_OPTION", "--scan needs --data: what the model is measured on.");
+  const model = await load(input);
+  const found = await scanSensitivity(model, await readExamples(data, options, model.graph.inputs[0]?.dims), {
+    ...context,
+    ...defined({ ...filtersOf(options), seed }),
+    importance,
+    ...(sparsity === undefined ? {} : { sparsities: [sparsity] }),
+  });
+  return { json: { input, ...found.toJSON() }, text: (format) => found.toString(format) };
+}
 
 /** What --retrain asks for. PARE_OPTION where it comes without data. */
 async function retrainingOf(

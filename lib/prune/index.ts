@@ -13,6 +13,8 @@ export { importances, type Importance, type ImportanceName, type Scored } from "
 export { pruneSchedules } from "./gradual.js";
 export type { GradualOptions, PruningStep, RetrainOptions } from "./gradual.js";
 export type { PruneOptions, Structure } from "./options.js";
+export { scanSensitivity, Sensitivity } from "./sensitivity.js";
+export type { LayerSensitivity, SensitivityOptions } from "./sensitivity.js";
 export { prunableOps } from "./targets.js";
 
 /** A model and what was done to it. */

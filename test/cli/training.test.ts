@@ -102,6 +102,13 @@ test("prune --retrain goes step by step", async () => {
   expect(values.filter((value) => value === 0)).toHaveLength(Math.round(0.6 * 96));
 });
 
+test("prune --scan tells what each layer bears, and writes nothing", async () => {
+  const { code, stdout } = await pare(["prune", at("large.onnx"), "--scan", "--data", data, "-o", at("scan.onnx")]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^dense2\.weight +Gemm +96 +\d+\.\d\d %/m);
+  expect(existsSync(at("scan.onnx"))).toBe(false);
+});
+
 test("distill teaches a student", async () => {
   const teaching = ["--teacher", at("large.onnx"), "--temperature", "2", "--alpha", "0.5"];
   const found = await json("distill", small, ...teaching, ...learning, "--epochs", "4");

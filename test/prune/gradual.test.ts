@@ -70,6 +70,26 @@ test("weights come back where the gradient is largest, and the sparsity is kept"
   await expectRejection(prune(trained, { ...options, regrow: 1, retrain: still }), "PARE_OPTION", /regrow must be/);
 });
 
+test("the scan tells what each layer bears alone, the most sensitive first", async () => {
+  const found = await pare.scanSensitivity(trained, data, {
+    sparsities: [0.2, 0.9],
+    names: { exclude: ["dense1.weight"] },
+  });
+  expect(found).toMatchObject({ metric: "accuracy", sparsities: [0.2, 0.9] });
+  expect(found.before).toBeGreaterThan(0.95);
+  expect(found.layers.map(({ name }) => name).sort()).toEqual(["dense2.weight", "dense3.weight"]);
+  for (const { name, values } of found.layers) {
+    const pruned = await prune(trained, { sparsity: 0.9, names: { include: [name] } });
+    expect(values[1]).toBe((await pare.evaluate(pruned, data)).accuracy);
+    expect(values[0]).toBeGreaterThan(values[1]!);
+  }
+  const [first, second] = found.layers.map(({ values }) => values[0]! + values[1]!);
+  expect(first).toBeLessThanOrEqual(second!);
+  expect(found.toString()).toMatch(/^tensor +op +weights +20 % +90 %$/m);
+  const none = pare.scanSensitivity(trained, data, { names: { include: ["nothing"] } });
+  await expectRejection(none, "PARE_OPTION", /no weight was found/);
+});
+
 test("says what does not fit", async () => {
   const retrain = { data };
   await expectRejection(prune(trained, { amount: 3, retrain }), "PARE_OPTION", /sparsity to go to/);
