@@ -29,6 +29,7 @@ export interface TrainingOptions extends DataOptions {
   validation?: number;
   epochs?: number;
   batchSize?: number;
+  accumulate?: number;
   optimizer?: OptimizerName;
   lr?: number;
   momentum?: number;
@@ -62,6 +63,7 @@ export function addTraining<Options extends TrainingOptions>(
     .option("--validation <share>", "without --held-back: share of the data that is held back (default: 0.1)", number)
     .option("--epochs <count>", `times that all examples are seen (default: ${epochs})`, integer(1, 1_000_000))
     .option("--batch-size <count>", "examples a step (default: 64)", integer(1, 1_000_000))
+    .option("--accumulate <parts>", "compute a step's batch in so many parts (default: 1)", integer(1, 1024))
     .addOption(new Option("--optimizer <name>", "default: adam").choices(Object.keys(optimizers)))
     .option("--lr <rate>", "learning rate (default: 0.001; sgd and rmsprop 0.01)", number)
     .option("--momentum <share>", "of sgd and rmsprop (default: 0)", number)
@@ -109,7 +111,18 @@ export async function trainingOptionsOf(
   model: Model,
   context: Context,
 ): Promise<{ data: Batches; options: Omit<TrainOptions, "loss" | "inPlace"> }> {
-  const { data = "", heldBack, validation, epochs, batchSize, lrSchedule, clipNorm, maxNorm, seed } = options;
+  const {
+    data = "",
+    heldBack,
+    validation,
+    epochs,
+    batchSize,
+    lrSchedule,
+    accumulate,
+    clipNorm,
+    maxNorm,
+    seed,
+  } = options;
   const augment = defined({ shift: options.shift, flip: options.flip, noise: options.noise });
   if (heldBack !== undefined && validation !== undefined)
     throw new PareError(
@@ -127,7 +140,7 @@ export async function trainingOptionsOf(
       ...(held === undefined ? {} : { validation: held }),
       ...defined({ epochs, batchSize }),
       ...(lrSchedule === undefined ? {} : { schedule: schedules[lrSchedule]() }),
-      ...defined({ clipNorm, maxNorm, seed }),
+      ...defined({ accumulate, clipNorm, maxNorm, seed }),
       ...(Object.keys(augment).length > 0 ? { augment } : {}),
     },
   };

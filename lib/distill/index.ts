@@ -5,7 +5,8 @@ import { PareError } from "../errors.js";
 import type { Build, Model } from "../model/index.js";
 import { InferenceSession } from "../run/session.js";
 import { crossEntropy, type Loss } from "../train/losses.js";
-import { Loop, type Epoch, type TrainOptions } from "../train/loop.js";
+import { Loop } from "../train/loop.js";
+import type { Epoch, TrainOptions } from "../train/options.js";
 import { addRegressors, removeRegressors, type Feature, type FeatureMatch } from "./features.js";
 
 export type { FeatureMatch } from "./features.js";

@@ -2,7 +2,7 @@
 import { stat } from "node:fs/promises";
 import { PareError } from "../errors.js";
 import { load, Model, Weight } from "../model/index.js";
-import type { Epoch } from "./loop.js";
+import type { Epoch } from "./options.js";
 import type { Tensors } from "./step.js";
 
 export interface Standing {

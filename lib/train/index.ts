@@ -8,5 +8,5 @@ export type { AdamOptions, Optimizer, OptimizerName } from "./optimizers.js";
 export { elasticNet, l1, l2, l2sp, type RegularizeOptions, type Regularizer } from "./regularize.js";
 export { constant, cosineDecay, oneCycle, schedules, stepDecay, warmUp } from "./schedules.js";
 export type { Schedule, ScheduleName } from "./schedules.js";
-export type { Epoch, TrainOptions } from "./loop.js";
+export type { Epoch, TrainOptions } from "./options.js";
 export { train, Training } from "./train.js";

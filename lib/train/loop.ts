@@ -4,73 +4,13 @@ import type { Tensor } from "onnxruntime-common";
 import { PareError } from "../errors.js";
 import { joinBatches, type Batch, type Batches } from "../data/index.js";
 import type { Model } from "../model/index.js";
-import type { LongCall } from "../progress.js";
-import type { HistoryRow } from "../report/index.js";
-import type { NameFilter } from "../rewrite/names.js";
-import type { AugmentOptions } from "./augment.js";
 import { readCheckpoint, writeCheckpoint, type Settings } from "./checkpoint.js";
 import { Examples, permutation } from "./examples.js";
-import { lossOf, type Loss, type LossName } from "./losses.js";
+import { lossOf, type Loss } from "./losses.js";
 import { adam, type Optimizer } from "./optimizers.js";
-import type { Regularizer } from "./regularize.js";
+import { checked, type Checked, type Epoch, type TrainOptions } from "./options.js";
 import { constant, type Schedule } from "./schedules.js";
 import { Trainer, type Measure } from "./trainer.js";
-
-export interface TrainOptions extends LongCall {
-  /** Default 10. */
-  epochs?: number;
-  /** Default 64. */
-  batchSize?: number;
-  /** Default: cross entropy. */
-  loss?: Loss | LossName;
-  /** Default: adam(). */
-  optimizer?: Optimizer;
-  /** Factors of the optimizer's lr by step; default: 1. */
-  schedule?: Schedule;
-  regularize?: readonly (Regularizer | readonly Regularizer[])[];
-  /** What is held back and never trained on: a share of the data (default 0.1), or examples of its own. */
-  validation?: number | Batches;
-  /** Of the split, the order, and dropout; the same seed gives the same bits. Default 0. */
-  seed?: number;
-  /** A new order each epoch; default true. */
-  shuffle?: boolean;
-  /** Stops when the validation loss has not improved for so many epochs; default: never. */
-  patience?: number;
-  /** The result has the weights of the epoch with the least validation loss, not the last ones; default true. */
-  best?: boolean;
-  /** The gradients' common length is cut to this. */
-  clipNorm?: number;
-  /** The weights that lead into a unit are cut to this length after each step (Srivastava et al. 2014); default: not. */
-  maxNorm?: number;
-  /** How examples are changed, each by its own lot, whenever they are trained on; default: not. */
-  augment?: AugmentOptions;
-  /** Which parameters are trained; default: all. */
-  parameters?: NameFilter;
-  /** Factors of the learning rate by parameter's name and epoch (from 1 on): discriminative rates; 0 leaves it as it is. */
-  rateOf?: (name: string, epoch: number) => number;
-  /** The model's output that the loss is of; default: the first. */
-  output?: string;
-  /** Writes the trained weights into the given model; default false. */
-  inPlace?: boolean;
-  /**
-   * A file that says where the training stands: written after every epoch, every minute, and when the signal aborts, always
-   * beside its place and renamed.
-   */
-  checkpoint?: string;
-  /** Goes on from the checkpoint, where there is one, to the same bits as if nothing had happened; default false. */
-  resume?: boolean;
-}
-
-export interface Epoch extends HistoryRow {
-  /** From 1 on. */
-  epoch: number;
-  /** Done so far. */
-  steps: number;
-  trainLoss: number;
-  generalizationGap: number;
-  /** Whether this is the least validation loss so far. */
-  isBest: boolean;
-}
 
 /** What techniques add to a training. */
 export interface LoopExtras {
@@ -153,6 +93,7 @@ export class Loop {
       regularize: (options.regularize ?? []).flatMap((one) => one),
       ...pick(options, "parameters", "clipNorm", "maxNorm", "augment", "output", "threads"),
       hasRates: options.rateOf !== undefined,
+      inParts: (options.accumulate ?? 1) > 1,
       ...pick(extras, "masked"),
     });
     const parts = split(model, data, validation, { trainer: this.trainer, loss, seed, options });
@@ -180,9 +121,13 @@ export class Loop {
       const numbers = own.slice(this.#at, this.#at + this.#batchSize);
       if (order) for (let i = 0; i < numbers.length; i++) numbers[i] = own[order[this.#at + i]!]!;
       const rate = this.#optimizer.lr * this.#schedule(this.trainer.steps, total);
-      const batch = this.#training.take(numbers);
-      const more = await this.#extend?.(batch);
-      this.#sum += (await this.trainer.step({ ...batch, ...more }, rate)) * numbers.length;
+      const parts: Record<string, Tensor>[] = [];
+      const size = Math.ceil(numbers.length / (this.#options.accumulate ?? 1));
+      for (let start = 0; start < numbers.length; start += size) {
+        const part = this.#training.take(numbers.subarray(start, start + size));
+        parts.push({ ...part, ...(await this.#extend?.(part)) });
+      }
+      this.#sum += (await this.trainer.step(parts, rate)) * numbers.length;
       this.#at += numbers.length;
       const loss = (this.#sum / this.#at).toPrecision(3);
       onProgress?.({ done: this.trainer.steps, total, what: `epoch ${number} of ${this.epochs}, loss ${loss}` });
@@ -290,7 +235,16 @@ export class Loop {
 
   /** What a training must be asked for again when it goes on; the number of epochs may be another one. */
   #describe(model: Model, loss: Loss, { settings = {} }: LoopExtras): Settings {
-    const { regularize = [], shuffle = true, clipNorm, maxNorm, augment, output, parameters } = this.#options;
+    const {
+      regularize = [],
+      shuffle = true,
+      accumulate = 1,
+      clipNorm,
+      maxNorm,
+      augment,
+      output,
+      parameters,
+    } = this.#options;
     const digest = createHash("sha256");
     this.#training.hash(digest);
     if (this.#heldBack !== this.#training) this.#heldBack.hash(digest);
@@ -302,7 +256,7 @@ export class Loop {
       seed: this.#seed,
       optimizer: this.#optimizer,
       loss: loss.name,
-      ...{ regularize, shuffle, clipNorm, maxNorm, augment, output, parameters, ...settings },
+      ...{ regularize, shuffle, accumulate, clipNorm, maxNorm, augment, output, parameters, ...settings },
     };
     const plain = (_: string, value: unknown): unknown =>
       Object.prototype.toString.call(value) === "[object RegExp]" ? String(value) : value;
@@ -346,27 +300,6 @@ function split(
     );
   const order = permutation(training.count, seed, 2 ** 20);
   return { training, trainingOrder: order.slice(held), heldBack: training, heldBackOrder: order.slice(0, held) };
-}
-
-/** Options of the loop itself, with their defaults. */
-type Checked = Required<Pick<TrainOptions, "epochs" | "batchSize" | "seed" | "validation">>;
-
-function checked({ epochs = 10, batchSize = 64, seed = 0, validation = 0.1, patience }: TrainOptions): Checked {
-  const whole = (value: number, name: string): void => {
-    if (!Number.isInteger(value) || value < 1)
-      throw new PareError("PARE_OPTION", `${name} must be a whole number of at least 1; got ${value}.`);
-  };
-  whole(epochs, "epochs");
-  whole(batchSize, "batchSize");
-  if (patience !== undefined) whole(patience, "patience");
-  if (!Number.isSafeInteger(seed) || seed < 0)
-    throw new PareError("PARE_OPTION", `seed must be a whole number of at least 0; got ${seed}.`);
-  if (typeof validation === "number" && !(validation > 0 && validation < 1))
-    throw new PareError(
-      "PARE_OPTION",
-      `validation must be a share above 0 and below 1, or { x, y }: something is always held back; got ${validation}.`,
-    );
-  return { epochs, batchSize, seed, validation };
 }
 
 function pick<Value, Key extends keyof Value>(from: Value, ...keys: Key[]): Pick<Value, Key> {

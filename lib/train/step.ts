@@ -27,6 +27,10 @@ export interface StepOptions {
   augment?: AugmentOptions;
   /** The weights that lead into a unit are cut to this length after each step. */
   maxNorm?: number;
+  /** One step's gradients come from several parts of its batch: this graph adds a part's, or adds the last one's and updates. */
+  accumulate?: "add" | "update";
+  /** Of the other graph of such a pair: what both remember. */
+  shared?: Tensors;
   /** Whether every parameter has a factor of the learning rate of its own. */
   hasRates?: boolean;
   /** Parameters that have a mask, ones at first. */
@@ -49,6 +53,8 @@ export interface StepGraph {
   rates: string | undefined;
   step: string;
   loss: string;
+  /** Input of a part's share in its batch, where gradients are accumulated. */
+  share: string | undefined;
   /** More feeds for a batch. */
   augment: Augmenter | undefined;
 }
@@ -148,6 +154,8 @@ export function buildStep(original: Model, weights: Tensors, options: StepOption
   const augment = options.augment && addAugmentation(graph, options.augment, options.seed);
   const rates = options.hasRates ? names("rates") : undefined;
   if (rates !== undefined) graph.addInput(rates, "float32", [parameters.length]);
+  const share = options.accumulate && names("share");
+  if (share !== undefined) graph.addInput(share, "float32", []);
   const build = new Build(graph, "loss/");
   const loss = options.loss.build({ build, output: head.output, target: head.target, dims: head.dims });
   const gradients = addGradients(graph, loss, [...trained]);
@@ -156,23 +164,32 @@ export function buildStep(original: Model, weights: Tensors, options: StepOption
   const updates: [string, string][] = [];
   const masks = new Map<string, Float32Array>();
   build.prefix = "update/";
+  const remember = ({ name, dims }: Parameter, base: string, fill: number): string => {
+    const known = options.shared?.get(`${name}/${base}`);
+    const own = known ?? { dims, data: new Float32Array(weights.get(name)!.data.length).fill(fill) };
+    const key = graph.addWeight(`${name}/${base}`, Weight.of("float32", dims, own.data));
+    variables.set(key, own);
+    return key;
+  };
+  if (share !== undefined)
+    for (const parameter of parameters) {
+      const { name } = parameter;
+      const sum = remember(parameter, "sum", 0);
+      const total = build.op("Add", sum, build.op("Mul", gradients.get(name), share));
+      gradients.set(name, total);
+      updates.push([options.accumulate === "add" ? total : build.op("Mul", sum, build.number(0)), sum]);
+    }
   const scale =
     options.clipNorm === undefined ? undefined : clipScale(build, [...gradients.values()], options.clipNorm);
   for (const [index, parameter] of parameters.entries()) {
     const { name, dims } = parameter;
     const variable = variableOf(graph, name);
-    const { data } = weights.get(name)!;
-    variables.set(variable, { dims, data });
-    const remember = (base: string, fill: number): string => {
-      const own = { dims, data: new Float32Array(data.length).fill(fill) };
-      const key = graph.addWeight(`${name}/${base}`, Weight.of("float32", dims, own.data));
-      variables.set(key, own);
-      return key;
-    };
-    const memory = options.optimizer.memory.map((base) => remember(base, 0));
+    variables.set(variable, { dims, data: weights.get(name)!.data });
+    if (options.accumulate === "add") continue;
+    const memory = options.optimizer.memory.map((base) => remember(parameter, base, 0));
     let mask: string | undefined;
     if (options.masked?.has(name)) {
-      mask = remember("mask", 1);
+      mask = remember(parameter, "mask", 1);
       masks.set(name, variables.get(mask)!.data);
     }
     const own =
@@ -196,7 +213,7 @@ export function buildStep(original: Model, weights: Tensors, options: StepOption
   graph.removeUnused();
   graph.proto.output = graph.proto.output.slice(0, 1);
   model.changed();
-  return { model, parameters, variables, updates, masks, target: head.target, rate, rates, step, loss, augment };
+  return { model, parameters, variables, updates, masks, target: head.target, rate, rates, step, loss, share, augment };
 }
 
 /** What goes into a parameter's update beside the gradient of the loss. */

@@ -2,7 +2,8 @@
 import { PareError } from "../errors.js";
 import type { Batches } from "../data/index.js";
 import type { Model } from "../model/index.js";
-import { Loop, type Epoch, type TrainOptions } from "./loop.js";
+import { Loop } from "./loop.js";
+import type { Epoch, TrainOptions } from "./options.js";
 
 /** A training that goes on while it is iterated; `finish` iterates what is left and returns the trained model. */
 export class Training implements AsyncIterable<Epoch> {

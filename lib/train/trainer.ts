@@ -10,6 +10,8 @@ import type { Head, StepGraph, StepOptions, Tensors } from "./step.js";
 
 export interface TrainerOptions extends StepOptions {
   threads?: number;
+  /** Whether a step's batch comes in parts. */
+  inParts?: boolean;
 }
 
 /** Loss over examples, and the share of right answers where targets are labels. */
@@ -17,6 +19,10 @@ export interface Measure {
   loss: number;
   accuracy?: number;
 }
+
+/** Numbers of parts begin where no step's number comes to. */
+const firstPart = 2 ** 44;
+const mostParts = 2 ** 10;
 
 /** A score above every gradient's. */
 const largest = 1e30;
@@ -29,6 +35,9 @@ export class Trainer {
   readonly #options: TrainerOptions;
   readonly #graph: StepGraph;
   readonly #session: InferenceSession;
+  /** What adds the gradients of a step's parts but the last. */
+  readonly #adding: { graph: StepGraph; session: InferenceSession } | undefined;
+  readonly #share = new Tensor("float32", new Float32Array(1), []);
   readonly #rate = new Tensor("float32", new Float32Array(1), []);
   readonly #rates: Tensor;
   readonly #number = new Tensor("int64", new BigInt64Array(1), []);
@@ -38,12 +47,17 @@ export class Trainer {
     this.#model = model;
     this.#options = options;
     this.weights = takeWeights(model);
-    this.#graph = buildStep(model, this.weights, options);
-    const { model: graph, variables, updates } = this.#graph;
-    this.#rates = new Tensor("float32", new Float32Array(this.#graph.parameters.length).fill(1), [
-      this.#graph.parameters.length,
-    ]);
-    this.#session = new InferenceSession(graph, this.#threads, { variables: [...variables.keys()], updates });
+    const compile = ({ model: graph, variables, updates }: StepGraph): InferenceSession =>
+      new InferenceSession(graph, this.#threads, { variables: [...variables.keys()], updates });
+    this.#graph = buildStep(model, this.weights, options.inParts ? { ...options, accumulate: "update" } : options);
+    this.#session = compile(this.#graph);
+    if (options.inParts) {
+      const shared = this.#graph.variables;
+      const graph = buildStep(model, this.weights, { ...options, accumulate: "add", shared });
+      this.#adding = { graph, session: compile(graph) };
+    }
+    const { length } = this.#graph.parameters;
+    this.#rates = new Tensor("float32", new Float32Array(length).fill(1), [length]);
   }
 
   get #threads(): { threads?: number } {
@@ -78,21 +92,54 @@ export class Trainer {
     return this.#graph.variables;
   }
 
-  /** One step on a batch; returns its loss. @throws PareError PARE_NAN where that is no number. */
-  async step(batch: Record<string, Tensor>, rate: number): Promise<number> {
+  /** One step on a batch, or on the parts of one; returns its loss. @throws PareError PARE_NAN where that is no number. */
+  async step(batch: Record<string, Tensor> | readonly Record<string, Tensor>[], rate: number): Promise<number> {
     this.steps++;
     this.#rate.data[0] = rate;
-    this.#number.data[0] = BigInt(this.steps);
-    const { rate: rateName, rates, step, loss, augment } = this.#graph;
-    const own = rates === undefined ? {} : { [rates]: this.#rates };
-    const feeds = { ...batch, ...augment?.(batch, this.steps), ...own, [rateName]: this.#rate, [step]: this.#number };
-    const results = await this.#session.run(feeds);
+    const parts = "length" in batch ? (batch as readonly Record<string, Tensor>[]) : [batch];
+    const counts = parts.map((part) => part[this.target]!.dims[0]!);
+    const all = counts.reduce((sum, count) => sum + count, 0);
+    let sum = 0;
+    for (const [i, part] of parts.entries()) {
+      const adding = i < parts.length - 1 ? this.#adding : undefined;
+      // Parts are numbered apart from steps: dropout and augmentation draw lots by the number.
+      const number = adding ? firstPart + this.steps * mostParts + i : this.steps;
+      const value = await this.#run(adding?.session ?? this.#session, adding?.graph ?? this.#graph, part, {
+        number,
+        share: counts[i]! / all,
+      });
+      sum += (value * counts[i]!) / all;
+    }
+    return sum;
+  }
+
+  async #run(
+    session: InferenceSession,
+    graph: StepGraph,
+    part: Record<string, Tensor>,
+    { number, share }: { number: number; share: number },
+  ): Promise<number> {
+    this.#number.data[0] = BigInt(number);
+    this.#share.data[0] = share;
+    const { loss } = graph;
+    const given = (name: string | undefined, tensor: Tensor): Record<string, Tensor> =>
+      name === undefined ? {} : { [name]: tensor };
+    const feeds = {
+      ...part,
+      ...graph.augment?.(part, number),
+      ...given(graph.share, this.#share),
+      ...given(graph.rates, this.#rates),
+      [graph.rate]: this.#rate,
+      [graph.step]: this.#number,
+    };
+    const results = await session.run(feeds);
     const value = results[loss]!.data[0] as number;
     if (Number.isFinite(value)) return value;
     const culprit = await this.#firstNotFinite(feeds);
+    const rate = this.#rate.data[0]!;
     throw new PareError(
       "PARE_NAN",
-      `the loss of step ${this.steps} is ${value}${culprit}: training has diverged. A smaller lr (now ${rate}) or clipNorm may help; the training's model has the best weights so far.`,
+      `the loss of step ${this.steps} is ${value}${culprit}: training has diverged. A smaller lr (now ${Number(rate.toPrecision(6))}) or clipNorm may help; the training's model has the best weights so far.`,
     );
   }
 
@@ -150,6 +197,7 @@ export class Trainer {
 
   async release(): Promise<void> {
     await this.#session.release();
+    await this.#adding?.session.release();
     await this.#evaluation?.session.release();
   }
 

@@ -4,7 +4,8 @@ import { PareError } from "../errors.js";
 import { Build, type Model, type Node } from "../model/index.js";
 import { sequential, type Layer } from "../model/layers.js";
 import { findParameters } from "../train/parameters.js";
-import { Loop, type Epoch, type TrainOptions } from "../train/loop.js";
+import { Loop } from "../train/loop.js";
+import type { Epoch, TrainOptions } from "../train/options.js";
 
 export interface FinetuneOptions extends TrainOptions {
   /** Parameters that stay as they are: their names, or patterns of them. */

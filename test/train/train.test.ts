@@ -90,6 +90,27 @@ test("trains the parameters that are asked for, at their own rates", async () =>
   ]);
 });
 
+test("a batch in parts comes to the same as the whole", async () => {
+  const options = { epochs: 2, batchSize: 30, best: false, clipNorm: 0.5, optimizer: pare.adam({ lr: 0.01 }) };
+  const [whole, parts] = [
+    train(smallNet(), spirals(200), options),
+    train(smallNet(), spirals(200), { ...options, accumulate: 4 }),
+  ];
+  const [one, other] = [await whole.finish(), await parts.finish()];
+  for (const [i, { trainLoss, steps }] of whole.epochs.entries()) {
+    expect(parts.epochs[i]!.steps).toBe(steps);
+    expect(parts.epochs[i]!.trainLoss).toBeCloseTo(trainLoss, 5);
+  }
+  const values = other.graph.weight("dense2.weight")!.toFloats();
+  one.graph
+    .weight("dense2.weight")!
+    .toFloats()
+    .forEach((value, i) => {
+      expect(values[i]).toBeCloseTo(value, 4);
+    });
+  await expectRejection(train(smallNet(), spirals(60), { accumulate: 0 }).finish(), "PARE_OPTION", /accumulate/);
+});
+
 test("stops early, keeps the best weights, takes a signal, and writes in place when asked", async () => {
   const data = spirals(90);
   const patient = train(smallNet(), data, { epochs: 50, patience: 2, optimizer: pare.sgd({ lr: 3 }), clipNorm: 100 });
@@ -111,18 +132,40 @@ test("stops early, keeps the best weights, takes a signal, and writes in place w
   expect(bytesOf(net).equals(before)).toBe(false);
 });
 
-test("a loss that is no number leaves the weights alone and says where it began", async () => {
-  const data = spirals(60);
+/** A net with one more node behind its activation. */
+function netWith(opType: string, name: string): Model {
   const net = sequential([dense(4), relu(), dense(3)], { input: [2], seed: 1 });
   const { graph } = net;
-  // log of what relu has made zero: −∞, and NaN behind it.
-  graph.addNode({ opType: "Log", name: "logarithm", inputs: ["relu1.Relu"], outputs: ["log"] });
+  graph.addNode({ opType, name, inputs: ["relu1.Relu"], outputs: ["more"] });
   graph.nodes
     .filter(({ inputs }) => inputs[0] === "relu1.Relu" && inputs.length > 1)
     .forEach((node) => {
-      node.setInput(0, "log");
+      node.setInput(0, "more");
     });
   graph.sort();
+  return net;
+}
+
+test("an operator without a gradient is named, and so is what is not finite in the data", async () => {
+  const data = spirals(60);
+  await expectRejection(
+    train(netWith("Round", "rounding"), data).finish(),
+    "PARE_UNSUPPORTED",
+    /Round has no gradient.*rounding/,
+  );
+  const { x, y } = spirals(60);
+  ((x as Tensor).data as Float32Array).fill(NaN);
+  await expectRejection(
+    train(smallNet(), { x, y }).finish(),
+    "PARE_NAN",
+    /loss of step 1 is NaN, for "x" is not finite/,
+  );
+});
+
+test("a loss that is no number leaves the weights alone and says where it began", async () => {
+  const data = spirals(60);
+  // log of what relu has made zero: −∞, and NaN behind it.
+  const net = netWith("Log", "logarithm");
   await expectRejection(train(net, data).finish(), "PARE_NAN", /loss of step 1 is .*, from Log "logarithm" on/);
 });
 
