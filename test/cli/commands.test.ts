@@ -109,7 +109,11 @@ describe("prune", () => {
     ["an unknown option", ["--sparsty", "0.5"], /unknown option '--sparsty'\. Did you mean --sparsity\?/],
     ["a word", ["--sparsity", "half"], /'half' is invalid\. It must be a number/],
     ["a structure that is none", ["--structure", "2/4"], /--structure takes n:m, such as 2:4; got "2\/4"/],
-    ["an unknown importance", ["--sparsity", "0.5", "--importance", "l9"], /Allowed choices are magnitude, gradient, random/],
+    [
+      "an unknown importance",
+      ["--sparsity", "0.5", "--importance", "l9"],
+      /Allowed choices are magnitude, gradient, random/,
+    ],
     ["a broken pattern", ["--sparsity", "0.5", "--include", "/(/"], /no regular expression/],
   ])("%s is wrong usage", async (_, args, message) => {
     const { code, stdout, stderr } = await pare(["prune", input, ...args, "-o", join(folder, "never.onnx")]);
