@@ -62,15 +62,15 @@ class Correlator {
       inputPlane_ *= axis.input;
       outputPlane_ *= axis.output;
     }
+    cut();
+    place();
     const Activation& activation = of.epilogue.activation;
-    tilesFinish_ = isPointwise_ && isContiguous_ && depth_ > 0 && !of.epilogue.residual &&
+    tilesFinish_ = (isPointwise_ || gathers_) && isContiguous_ && depth_ > 0 && !of.epilogue.residual &&
                    (activation.kind == Activation::Kind::none || activation.kind == Activation::Kind::clip);
     if (activation.kind == Activation::Kind::clip) {
       least_ = activation.alpha;
       most_ = activation.beta;
     }
-    cut();
-    place();
   }
 
   Status run() {
@@ -128,6 +128,10 @@ class Correlator {
     }
     for (size_t axis = 0; axis < 3; axis++)
       lengths_[axis] = (axis == bandAxis_ ? bandEach_ : positions(axis)) + planes_[axis].reach;
+    // Columns between the rows cost what all outputs' sums of them do; gathering the others costs about four such sums.
+    const double columns = static_cast<double>(lengths_[2]) * static_cast<double>(positions(0) > 1 ? lengths_[1] : 1);
+    const double kept = static_cast<double>(positions(2)) * static_cast<double>(positions(0) > 1 ? positions(1) : 1);
+    gathers_ = (columns - kept) * static_cast<double>(of_.outputs) > 4 * kept;
     planeFloats_ = lengths_[0] * lengths_[1] * lengths_[2];
     phaseCount_ = planes_[0].phases.size() * planes_[1].phases.size() * planes_[2].phases.size();
     // An odd number of cache lines: channels would else meet in the same places of the first level.
@@ -161,9 +165,17 @@ class Correlator {
     } else {
       band.begin[bandAxis_] = index * bandEach_;
       band.count[bandAxis_] = std::min(bandEach_, positions(bandAxis_) - band.begin[bandAxis_]);
-      band.endColumn = ((band.count[0] - 1) * lengths_[1] + band.count[1] - 1) * lengths_[2] + band.count[2];
+      band.endColumn = gathers_ ? band.count[0] * band.count[1] * band.count[2]
+                                : ((band.count[0] - 1) * lengths_[1] + band.count[1] - 1) * lengths_[2] + band.count[2];
     }
     return band;
+  }
+
+  // The result's element that a band begins with, where positions are its elements. (Only axes of one position lie
+  // outside of the band's.)
+  size_t startOf(const Band& band) const {
+    if (isPointwise_) return 0;
+    return (band.begin[0] * of_.axes[1].output + band.begin[1]) * of_.axes[2].output + band.begin[2];
   }
 
   // What one piece computes with.
@@ -173,7 +185,8 @@ class Correlator {
     size_t firstTile, endTile, firstRow, rows;
     size_t width;             // columns of sums
     float* sums;              // [rows][width]
-    float* right;             // the copied image, or strips of a panel
+    float* image;             // the copy with its padding
+    float* panel;             // strips side by side, over a block of depth
     UnalignedFloat* results;  // where the tiles leave results instead of sums, or null: y from firstRow on
     const UnalignedFloat* bias;
   };
@@ -199,18 +212,21 @@ class Correlator {
     part.width = std::min(strips, ceilDivide(columns, tile_.stripColumns)) * tile_.stripColumns;
 
     const size_t sumCount = ceilDivide(part.rows * part.width, 16) * 16;
-    const size_t rightCount = isPointwise_ ? part.width * block : of_.inputs * channelFloats_ + tile_.stripColumns;
-    const Scratch scratch((sumCount + rightCount) * sizeof(float));
+    const size_t imageCount = isPointwise_ ? 0 : of_.inputs * channelFloats_ + 2 * tile_.stripColumns;
+    const size_t panelCount = isPointwise_ || gathers_ ? part.width * block + tile_.stripColumns : 0;
+    const Scratch scratch((sumCount + imageCount + panelCount) * sizeof(float));
     if (!scratch.data()) {
       noMemory_ = true;
       return;
     }
     part.sums = scratch.as<float>();
-    part.right = part.sums + sumCount;
+    part.image = part.sums + sumCount;
+    part.panel = part.image + imageCount;
     part.x = of_.x + image * of_.inputs * inputPlane_;
     part.filters = of_.filters + image % of_.groups * of_.outputs * depth_;
     part.bias = of_.epilogue.bias ? of_.epilogue.bias + image % of_.groups * of_.outputs + part.firstRow : nullptr;
-    if (tilesFinish_ && block == depth_) part.results = of_.y + (image * of_.outputs + part.firstRow) * outputPlane_;
+    if (tilesFinish_ && block == depth_)
+      part.results = of_.y + (image * of_.outputs + part.firstRow) * outputPlane_ + startOf(band);
     if (!isPointwise_) copyImage(part, band);
     if (depth_ == 0) std::fill_n(part.sums, part.rows * part.width, 0.0f);
     for (size_t column = band.firstColumn; column < band.endColumn && !execution_.isCancelled(); column += part.width) {
@@ -228,13 +244,40 @@ class Correlator {
         tile.bStripStride = tile_.stripColumns * sizeof(float);
         if (isPointwise_) {
           multiplyPanel(part, tile, column, unit, band.endColumn);
-        } else {
-          tile.b = reinterpret_cast<const uint8_t*>(part.right + column);
-          tile.bOffsets = offsets_.data() + unit;
-          for (size_t t = part.firstTile; t < part.endTile; t++) multiply(part, tile, t, unit, 0);
+          continue;
         }
+        if (gathers_) {
+          gather(part, band, column, here, unit, tile.depth);
+          tile.b = reinterpret_cast<const uint8_t*>(part.panel);
+          tile.bStride = tile_.stripColumns * sizeof(float);
+          tile.bStripStride = tile.depth * tile.bStride;
+        } else {
+          tile.b = reinterpret_cast<const uint8_t*>(part.image + column);
+          tile.bOffsets = offsets_.data() + unit;
+        }
+        for (size_t t = part.firstTile; t < part.endTile; t++) multiply(part, tile, t, unit, part.results ? column : 0);
       }
       if (!part.results) finish(part, image, band, column, here);
+    }
+  }
+
+  // Strips of the positions from `column` on, without the columns between rows of the copied image.
+  void gather(const Part& part, const Band& band, size_t column, size_t columns, size_t unit, size_t units) const {
+    const size_t strip = tile_.stripColumns;
+    std::vector<StripRun> runs;
+    for (size_t first = 0; first < columns; first += strip) {
+      runs.clear();
+      const size_t here = std::min(strip, columns - first);
+      for (size_t j = 0, count; j < here; j += count) {
+        const size_t at = column + first + j, w = at % band.count[2], row = at / band.count[2];
+        const size_t h = row % band.count[1], d = row / band.count[1];
+        count = std::min(band.count[2] - w, here - j);
+        runs.push_back({(d * lengths_[1] + h) * lengths_[2] + w, count});
+      }
+      // Nobody sees what stands in the last strip's other columns.
+      if (here < strip) runs.push_back({0, strip - here});
+      kernels_.gatherStrip(part.image, offsets_.data() + unit, units, runs.data(), runs.size(),
+                           part.panel + first * units, strip);
     }
   }
 
@@ -253,7 +296,7 @@ class Correlator {
   void multiplyPanel(const Part& part, MatmulTile& tile, size_t column, size_t unit, size_t endColumn) const {
     const size_t columns = tile.columns, whole = columns / tile_.stripColumns * tile_.stripColumns;
     const UnalignedFloat* rows = part.x + unit * inputPlane_ + column;
-    auto* panel = reinterpret_cast<uint32_t*>(part.right);
+    auto* panel = reinterpret_cast<uint32_t*>(part.panel);
     const size_t toColumn = part.results ? column : 0;
     size_t t = part.firstTile;
     if (whole > 0) {
@@ -309,7 +352,7 @@ class Correlator {
       return index >= 0 && index < static_cast<ptrdiff_t>(axes[axis].input);
     };
     for (size_t channel = 0; channel < of_.inputs; channel++) {
-      float* to = part.right + channel * channelFloats_;
+      float* to = part.image + channel * channelFloats_;
       const UnalignedFloat* from = part.x + channel * inputPlane_;
       for (size_t phaseD = 0; phaseD < planes_[0].phases.size(); phaseD++)
         for (size_t phaseH = 0; phaseH < planes_[1].phases.size(); phaseH++)
@@ -325,9 +368,9 @@ class Correlator {
                   std::memset(to, 0, lengths_[2] * sizeof(float));
                 }
               }
-      std::fill(to, part.right + (channel + 1) * channelFloats_, 0.0f);
+      std::fill(to, part.image + (channel + 1) * channelFloats_, 0.0f);
     }
-    std::fill_n(part.right + of_.inputs * channelFloats_, tile_.stripColumns, 0.0f);
+    std::fill_n(part.image + of_.inputs * channelFloats_, tile_.stripColumns, 0.0f);
   }
 
   // Sums of the columns from `column` on become results, run by run of those that are side by side in y.
@@ -347,11 +390,12 @@ class Correlator {
       block.residual = of_.epilogue.residual ? of_.epilogue.residual + start + to : nullptr;
       kernels_.finish(block, of_.epilogue.activation);
     };
-    if (isPointwise_ && isContiguous_) return run(0, columns, column);
+    if ((isPointwise_ || gathers_) && isContiguous_) return run(0, columns, startOf(band) + column);
+    const size_t* lengths = gathers_ ? band.count : lengths_;
     for (size_t j = 0, count; j < columns; j += count) {
-      const size_t w = (column + j) % lengths_[2], row = (column + j) / lengths_[2];
-      const size_t h = row % lengths_[1], d = row / lengths_[1];
-      count = std::min(lengths_[2] - w, columns - j);
+      const size_t w = (column + j) % lengths[2], row = (column + j) / lengths[2];
+      const size_t h = row % lengths[1], d = row / lengths[1];
+      count = std::min(lengths[2] - w, columns - j);
       if (w >= band.count[2] || h >= band.count[1] || d >= band.count[0]) continue;
       const auto place = [&](size_t axis, size_t index) {
         return axes[axis].outputBase + (band.begin[axis] + index) * axes[axis].outputStep;
@@ -371,6 +415,7 @@ class Correlator {
   const size_t depth_;
   bool isPointwise_ = true;   // each position meets one element of the input, its own
   bool isContiguous_ = true;  // positions are the result's elements
+  bool gathers_ = false;      // columns of the product are gathered from the copied image, position by position
   // Tiles may leave results: with no residual and no more than bounds for an activation.
   bool tilesFinish_ = false;
   float least_ = -__builtin_inff(), most_ = __builtin_inff();

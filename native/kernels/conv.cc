@@ -12,6 +12,20 @@ void spread(const UnalignedFloat* row, size_t width, ptrdiff_t first, size_t str
   spreadRow(row, width, first, stride, to, count);
 }
 
+void gatherStrip(const float* image, const size_t* offsets, size_t units, const StripRun* runs, size_t runCount,
+                 float* to, size_t columns) {
+  for (size_t unit = 0; unit < units; unit++) {
+    const auto* from = reinterpret_cast<const float*>(reinterpret_cast<const uint8_t*>(image) + offsets[unit]);
+    float* at = to + unit * columns;
+    // What a run writes too much the next one overwrites.
+    for (size_t i = 0; i < runCount; i++) {
+      const float* source = from + runs[i].from;
+      for (size_t j = 0; j < runs[i].count; j += vectorLanes) storeFloats(at + j, loadFloats(source + j));
+      at += runs[i].count;
+    }
+  }
+}
+
 // A vector of each row, then the next vector: what all rows share stays in registers.
 template <Activation::Kind kind, bool hasResidual, bool isWhole>
 PARE_INLINE void finishVector(const FinishBlock& block, FloatVector alpha, FloatVector beta, size_t j, size_t count) {
@@ -94,6 +108,6 @@ void finish(const FinishBlock& block, const Activation& activation) {
 }  // namespace
 
 extern const ConvKernels convKernels;
-const ConvKernels convKernels{.spreadRow = spread, .finish = finish};
+const ConvKernels convKernels{.spreadRow = spread, .gatherStrip = gatherStrip, .finish = finish};
 
 }  // namespace pare::PARE_LEVEL

@@ -26,9 +26,18 @@ struct FinishBlock {
   size_t yStep;                      // … and from one column to the next
 };
 
+// Columns of a strip that lie side by side: `from` floats behind where a unit of depth begins.
+struct StripRun {
+  size_t from, count;
+};
+
 struct ConvKernels {
   // to[j] = row[first + j × stride] for j < count, and zero where that is outside of the row's `width` elements.
   void (*spreadRow)(const UnalignedFloat* row, size_t width, ptrdiff_t first, size_t stride, float* to, size_t count);
+  // For each unit of depth, which begins offsets[unit] bytes behind `image`, its runs side by side, `columns` in all.
+  // Vectors are read and written whole: there must be room for one behind what is read, and behind the strip.
+  void (*gatherStrip)(const float* image, const size_t* offsets, size_t units, const StripRun* runs, size_t runCount,
+                      float* to, size_t columns);
   void (*finish)(const FinishBlock& block, const Activation& activation);
 };
 

@@ -59,9 +59,18 @@ void finish(const FinishBlock& block, const Activation& activation) {
     }
 }
 
+void gatherStrip(const float* image, const size_t* offsets, size_t units, const StripRun* runs, size_t runCount,
+                 float* to, size_t columns) {
+  for (size_t unit = 0; unit < units; unit++) {
+    float* at = to + unit * columns;
+    for (size_t i = 0; i < runCount; i++)
+      for (size_t j = 0; j < runs[i].count; j++) *at++ = image[offsets[unit] / sizeof(float) + runs[i].from + j];
+  }
+}
+
 }  // namespace
 
 extern const ConvKernels convKernels;
-const ConvKernels convKernels{.spreadRow = spreadRow, .finish = finish};
+const ConvKernels convKernels{.spreadRow = spreadRow, .gatherStrip = gatherStrip, .finish = finish};
 
 }  // namespace pare::PARE_LEVEL
