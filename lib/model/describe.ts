@@ -1,4 +1,5 @@
 /** A model's graph in the compact form that native code reads: one array of numbers, one of strings, one of tensors' bytes. */
+import { PareError } from "../errors.js";
 import { codeOf } from "./dtype.js";
 import type { Graph } from "./graph.js";
 import type { Model } from "./model.js";
@@ -195,7 +196,7 @@ class Describer {
         words.push(this.#tensor(proto.t));
         break;
       case Type.GRAPH:
-        words.push(this.#queue.push(node.attribute(proto.name) as Graph) - 1);
+        words.push(this.#queue.push(graphOf(node, proto.name)) - 1);
         break;
       default:
     }
@@ -245,6 +246,16 @@ class Describer {
       else words.push(0);
     }
   }
+}
+
+function graphOf(node: Node, name: string): Graph {
+  const graph = node.attribute(name) as Graph | undefined;
+  if (!graph)
+    throw new PareError(
+      "PARE_MODEL",
+      `${node.label}: the attribute "${name}" says that it is a graph, but none is there.`,
+    );
+  return graph;
 }
 
 const clamp = (version: bigint): number => Math.max(0, Math.min(Number(version), 2 ** 30));

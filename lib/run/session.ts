@@ -253,7 +253,7 @@ export class InferenceSession implements Common {
     raw.forEach(({ dtype, dims, data }, i) => {
       const name = this.outputNames[i]!;
       if (outs && !outs.wanted.has(name)) return;
-      results[name] = outs?.given.get(name) ?? tensorOf(dataTypeOf(dtype)!, dims, data!);
+      results[name] = outs?.given.get(name) ?? tensorOf(name, dataTypeOf(dtype)!, dims, data!);
     });
     return results;
   }
@@ -281,7 +281,8 @@ function dataFileOf(file: NonNullable<Common.SessionOptions["externalData"]>[num
   return [path, data as Uint8Array];
 }
 
-function evaluateConstants(model: Model): Map<string, Weight> {
+/** The results of a model without inputs. */
+export function evaluateConstants(model: Model): Map<string, Weight> {
   const results = new InferenceSession(model, { optimize: false }).runSync({}) as Record<string, Tensor>;
   return new Map(
     Object.entries(results).map(([name, { type, dims, data }]) => [
@@ -298,15 +299,19 @@ function isTensor(value: unknown): value is Tensor {
   return typeof value === "object" && value !== null && "dims" in value && "data" in value && "type" in value;
 }
 
-function tensorOf(dtype: DataType, dims: readonly number[], data: ArrayBuffer): Tensor {
-  return new Tensor(dtype as "float32", typedArrayOf(dtype, data) as Float32Array, dims);
+function tensorOf(name: string, dtype: DataType, dims: readonly number[], data: ArrayBuffer): Tensor {
+  return new Tensor(tensorType(name, dtype) as "float32", typedArrayOf(dtype, data) as Float32Array, dims);
 }
 
 function metadataOf({ name, dtype, dims }: Value): Common.ValueMetadata {
   if (dtype === undefined) return { name, isTensor: false };
-  if (dtype === "bfloat16" || dtype.startsWith("float8") || dtype === "float4e2m1")
+  return { name, isTensor: true, type: tensorType(name, dtype), shape: (dims ?? []).map((dim) => dim ?? "") };
+}
+
+function tensorType(name: string, dtype: DataType): Tensor.Type {
+  if (dtype === "bfloat16" || dtype.startsWith("float8") || dtype === "float4e2m1" || dtype.startsWith("complex"))
     throw new PareError("PARE_UNSUPPORTED", `"${name}" is ${dtype}, which no Tensor holds; Cast it in the model.`);
-  return { name, isTensor: true, type: dtype as Tensor.Type, shape: (dims ?? []).map((dim) => dim ?? "") };
+  return dtype as Tensor.Type;
 }
 
 export type { OnnxValue };

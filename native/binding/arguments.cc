@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "binding/lent-blobs.h"
+
 namespace pare::binding {
 
 void fail(Napi::Env env, const char* code, const std::string& message) {
@@ -31,7 +33,8 @@ Bytes readBytes(Napi::Value value, const char* name) {
   if (length == 0 && napi_is_detached_arraybuffer(env, buffer, &detached) == napi_ok && detached)
     fail(env, "PARE_TYPE", std::string(name) + " lies on a detached buffer (transferred to another thread?)");
   const Napi::Object bufferObject(env, buffer);
-  const Napi::Value flag = bufferObject.Get(bufferObject.IsArrayBuffer() ? "resizable" : "growable");
+  bytes.isShared = !bufferObject.IsArrayBuffer();
+  const Napi::Value flag = bufferObject.Get(bytes.isShared ? "growable" : "resizable");
   if (flag.IsBoolean() && flag.As<Napi::Boolean>().Value())
     fail(env, "PARE_TYPE", std::string(name) + " lies on a resizable buffer, whose memory may go away; copy it first");
   return bytes;
@@ -54,10 +57,12 @@ Napi::ArrayBuffer adoptBlob(Napi::Env env, std::unique_ptr<Blob> blob) {
   struct Holder {
     std::shared_ptr<Blob> blob;
     std::shared_ptr<bool> isReleased;
+    ~Holder() { LentBlobs::remove(*blob); }
   };
   const std::shared_ptr<Blob> shared = std::move(blob);
   const auto isReleased = std::make_shared<bool>(false);
   auto* holder = new Holder{shared, isReleased};
+  LentBlobs::add(shared);
   const auto release = [](napi_env, void*, void* hint) {
     const std::unique_ptr<Holder> owned(static_cast<Holder*>(hint));
     *owned->isReleased = true;

@@ -17,6 +17,7 @@ struct Bytes {
   uint8_t* data = nullptr;
   size_t byteLength = 0;
   napi_typedarray_type type = napi_uint8_array;
+  bool isShared = false;  // other threads may write to them
   Napi::Value owner;
 
   template <class T>

@@ -95,7 +95,7 @@ Napi::Value bindPlan(const Napi::CallbackInfo& info) {
   }
 
   check(env, bound->frame->bind(fed, bound->results));
-  bound->kept.push_back(Napi::Persistent(holder.bytes.Value()));
+  if (!holder.bytes.IsEmpty()) bound->kept.push_back(Napi::Persistent(holder.bytes.Value()));
   bound->kept.push_back(Napi::Persistent(result.Get("memory").As<Napi::Object>()));
 
   Napi::Function run = Napi::Function::New<runBound>(env, "run", bound.get());

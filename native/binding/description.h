@@ -6,7 +6,9 @@
 
 namespace pare::binding {
 
-// What lib/model/describe.ts wrote: words, strings, bytes. `graph` borrows the bytes, which live in that argument.
-void readDescription(const Napi::CallbackInfo& info, Graph& graph);
+// What lib/model/describe.ts wrote: words, strings, bytes. `graph` borrows the bytes, which live in that argument; or,
+// with `kept`, in what that holds then: the memory of ours that they lie in, and copies of others.
+void readDescription(const Napi::CallbackInfo& info, Graph& graph,
+                     std::vector<std::shared_ptr<const Blob>>* kept = nullptr);
 
 }  // namespace pare::binding

@@ -4,9 +4,11 @@
 
 #include <unistd.h>
 
+#include <cstring>
 #include <memory>
 
 #include "binding/description.h"
+#include "binding/lent-blobs.h"
 #include "binding/task.h"
 
 namespace pare::binding {
@@ -36,8 +38,10 @@ std::vector<ValueId> readIds(Napi::Value value, size_t valueCount) {
 Napi::Value createPlan(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   auto graph = std::make_unique<Graph>();
-  readDescription(info, *graph);
-  PlanOptions options{.variables = {}, .updates = {}, .memoryLimit = physicalMemory() / 4 * 3};
+  const bool changes = info[3].IsObject() && !isMissing(info[3].As<Napi::Object>().Get("variables"));
+  std::vector<std::shared_ptr<const Blob>> kept;
+  readDescription(info, *graph, changes ? nullptr : &kept);
+  PlanOptions options{.variables = {}, .updates = {}, .kept = std::move(kept), .memoryLimit = physicalMemory() / 4 * 3};
   if (info[3].IsObject()) {
     const auto given = info[3].As<Napi::Object>();
     if (const Napi::Value threads = given.Get("threads"); !isMissing(threads))
@@ -52,22 +56,22 @@ Napi::Value createPlan(const Napi::CallbackInfo& info) {
   check(env, Plan::create(std::move(graph), std::move(options), plan));
   auto holder = std::make_unique<PlanHolder>();
   holder->plan = std::move(plan);
-  holder->bytes = Napi::Persistent(info[2].As<Napi::Object>());
-  auto external = Napi::External<PlanHolder>::New(env, holder.get(), [](Napi::Env, PlanHolder* dead) { delete dead; });
-  static_cast<void>(holder.release());
-  external.TypeTag(&tag);
-  return external;
+  if (changes) holder->bytes = Napi::Persistent(info[2].As<Napi::Object>());
+  return wrapPlan(env, std::move(holder));
 }
 
 Napi::Value releasePlan(const Napi::CallbackInfo& info) {
   PlanHolder& holder = planHolder(info[0]);
   holder.plan.reset();
   holder.bytes.Reset();
+  holder.buffers.clear();
   return info.Env().Undefined();
 }
 
 Napi::Value trimPlan(const Napi::CallbackInfo& info) {
-  if (const auto& plan = planHolder(info[0]).plan) plan->trim();
+  PlanHolder& holder = planHolder(info[0]);
+  if (holder.plan) holder.plan->trim();
+  holder.buffers.clear();
   return info.Env().Undefined();
 }
 
@@ -95,15 +99,36 @@ Napi::Value planStats(const Napi::CallbackInfo& info) {
   return stats;
 }
 
-// Feeds and results of one run; lives as long as the run.
+// Feeds and results of one run; lives as long as the run. While one goes on beside JavaScript, buffers may be
+// transferred, shrunk or written to, so it works on memory of ours: that which a buffer of ours lies in, or a copy.
 struct Run {
   std::shared_ptr<Plan> plan;
+  bool isAsync = false;
   std::vector<TensorView> feeds, given;
   std::vector<const TensorView*> fed;
   std::vector<Result> results;
+  std::vector<std::shared_ptr<Blob>> lent;
+  std::vector<std::unique_ptr<Blob>> copies;   // of feeds
+  std::vector<std::unique_ptr<Blob>> staged;   // of results that go to the caller's buffers; null where none does
+  std::vector<Napi::ObjectReference> targets;  // those buffers
 };
 
-void readFeeds(Task& task, Napi::Value header, Napi::Value arrays, Run& run) {
+std::unique_ptr<Blob> takeBuffer(Napi::Env env, PlanHolder& holder, size_t byteLength) {
+  std::unique_ptr<Blob> blob = holder.buffers.take(byteLength);
+  if (!blob) fail(env, "PARE_MEMORY", "no memory for a copy of " + std::to_string(byteLength) + " bytes");
+  return blob;
+}
+
+// Whether bytes stay what they are while a run goes on.
+bool isSafe(Run& run, const Bytes& bytes) {
+  if (!run.isAsync && !bytes.isShared) return true;
+  std::shared_ptr<Blob> blob = LentBlobs::find(bytes.data, bytes.byteLength);
+  if (!blob) return false;
+  run.lent.push_back(std::move(blob));
+  return true;
+}
+
+void readFeeds(Task& task, Napi::Value header, Napi::Value arrays, PlanHolder& holder, Run& run) {
   const Napi::Env env = task.env;
   if (!arrays.IsArray()) fail(env, "PARE_TYPE", "feeds must be a header and an array");
   const auto list = arrays.As<Napi::Array>();
@@ -113,18 +138,25 @@ void readFeeds(Task& task, Napi::Value header, Napi::Value arrays, Run& run) {
     TensorView& feed = run.feeds[i];
     const std::string name(run.plan->graph().values[static_cast<size_t>(run.plan->main().inputs[i])].name);
     const Bytes data = task.pin(readBytes(list.Get(static_cast<uint32_t>(i)), name.c_str()));
-    feed.data = data.data;
     if (feed.byteLength() != data.byteLength)
       fail(env, "PARE_SHAPE",
            "the input \"" + name + "\" has " + std::to_string(data.byteLength) + " bytes; its dimensions take " +
                std::to_string(feed.byteLength()));
+    feed.data = data.data;
+    if (isSafe(run, data)) continue;
+    std::unique_ptr<Blob> copy = takeBuffer(env, holder, data.byteLength);
+    if (data.byteLength > 0) std::memcpy(copy->data(), data.data, data.byteLength);
+    feed.data = copy->data();
+    run.copies.push_back(std::move(copy));
   }
 }
 
-void readOuts(Task& task, Napi::Value outs, Run& run) {
+void readOuts(Task& task, Napi::Value outs, PlanHolder& holder, Run& run) {
   const size_t count = run.plan->main().outputs.size();
   run.results.resize(count);
   run.given.resize(count);
+  run.staged.resize(count);
+  run.targets.resize(count);
   if (isMissing(outs)) return;
   const auto list = outs.As<Napi::Array>();
   for (size_t i = 0; i < count; i++) {
@@ -133,6 +165,21 @@ void readOuts(Task& task, Napi::Value outs, Run& run) {
     const Bytes bytes = task.pin(readBytes(out, "an output's buffer"));
     run.given[i] = {DataType::uint8, {static_cast<int64_t>(bytes.byteLength)}, bytes.data};
     run.results[i].given = &run.given[i];
+    if (isSafe(run, bytes)) continue;
+    run.staged[i] = takeBuffer(task.env, holder, bytes.byteLength);
+    run.given[i].data = run.staged[i]->data();
+    run.targets[i] = Napi::Persistent(out.As<Napi::Object>());
+  }
+}
+
+// Copies results to the caller's buffers, if they are still there.
+void deliver(Run& run) {
+  for (size_t i = 0; i < run.staged.size(); i++) {
+    if (!run.staged[i]) continue;
+    const Bytes bytes = readBytes(run.targets[i].Value(), "an output's buffer");
+    if (bytes.byteLength != run.given[i].byteLength())
+      fail(bytes.owner.Env(), "PARE_TYPE", "an output's buffer changed its length while the run went on");
+    if (bytes.byteLength > 0) std::memcpy(bytes.data, run.staged[i]->data(), bytes.byteLength);
   }
 }
 
@@ -154,16 +201,25 @@ Napi::Value makeResults(Napi::Env env, Run& run) {
 
 Napi::Value runPlan(const Napi::CallbackInfo& info) {
   PlanHolder& holder = livePlanHolder(info[0]);
+  const CallOptions options = CallOptions::read(info[4]);
   Task task(info);
   auto run = std::make_shared<Run>();
   run->plan = holder.plan;
+  run->isAsync = options.async;
   task.pin(info[0]);
-  task.pin(holder.bytes.Value());
-  readFeeds(task, info[1], info[2], *run);
-  readOuts(task, info[3], *run);
+  if (!holder.bytes.IsEmpty()) task.pin(holder.bytes.Value());
+  readFeeds(task, info[1], info[2], holder, *run);
+  readOuts(task, info[3], holder, *run);
   task.compute = [run](const Execution& execution) { return run->plan->run(execution, run->fed, run->results); };
-  task.result = [run](Napi::Env current) { return makeResults(current, *run); };
-  return binding::run(std::move(task), CallOptions::read(info[4]));
+  // The holder is pinned with the plan.
+  task.result = [run, &holder](Napi::Env current) {
+    deliver(*run);
+    for (auto* buffers : {&run->copies, &run->staged})
+      for (std::unique_ptr<Blob>& blob : *buffers)
+        if (blob && holder.plan) holder.buffers.giveBack(std::move(blob));
+    return makeResults(current, *run);
+  };
+  return binding::run(std::move(task), options);
 }
 
 const Registration registration([](Napi::Env env, Napi::Object exports) {
@@ -176,6 +232,13 @@ const Registration registration([](Napi::Env env, Napi::Object exports) {
 });
 
 }  // namespace
+
+Napi::Value wrapPlan(Napi::Env env, std::unique_ptr<PlanHolder> holder) {
+  auto external = Napi::External<PlanHolder>::New(env, holder.get(), [](Napi::Env, PlanHolder* dead) { delete dead; });
+  static_cast<void>(holder.release());
+  external.TypeTag(&tag);
+  return external;
+}
 
 PlanHolder& planHolder(Napi::Value value) {
   if (!value.IsExternal() || !value.As<Napi::External<PlanHolder>>().CheckTypeTag(&tag))

@@ -1,6 +1,7 @@
 // What a plan object of JavaScript holds, and reading feeds for it.
 #pragma once
 
+#include "binding/buffer-pool.h"
 #include "binding/module.h"
 #include "engine/plan.h"
 
@@ -9,8 +10,13 @@ namespace pare::binding {
 // Runs that go on hold the plan themselves.
 struct PlanHolder {
   std::shared_ptr<Plan> plan;
-  Napi::ObjectReference bytes;  // the weights that the plan borrows
+  // The weights, where the plan changes them and so cannot hold them itself: it must not be shared, then.
+  Napi::ObjectReference bytes;
+  BufferPool buffers;
 };
+
+// A plan as JavaScript has it.
+Napi::Value wrapPlan(Napi::Env env, std::unique_ptr<PlanHolder> holder);
 
 // Throws for what is no plan.
 PlanHolder& planHolder(Napi::Value value);

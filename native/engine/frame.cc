@@ -83,7 +83,8 @@ Status Frame::bind(std::span<const TensorView* const> feeds, std::span<Result> r
 
 Status Frame::execute(const Execution& execution, std::span<Result> results) {
   execution_ = &execution;
-  allocated_ = 0;
+  forgetAll();  // what a failed run left
+  allocated_ = layout_->fixedBytes;
   Profile* profile = plan_.profile().isOn() ? &plan_.profile() : nullptr;
   if (profile) profile->addRun();
   for (size_t i = 0; i < calls_.size(); i++) {
@@ -91,11 +92,13 @@ Status Frame::execute(const Execution& execution, std::span<Result> results) {
     const Step& step = layout_->steps[i];
     const Profile::Timer timer(profile, step.node);
     if (Status status = runStep(calls_[i], step.infers); !status.ok()) return status;
-    for (const ValueId id : step.lastUsedIn) own_[static_cast<size_t>(id)].reset();
+    for (const ValueId id : step.lastUsedIn) forget(id);
   }
   for (const Layout::Copy& copy : layout_->copies) {
     const TensorView& value = view(copy.from);
     uint8_t* data = nullptr;
+    if (!results[copy.output].given)
+      if (Status status = take(value.byteLength()); !status.ok()) return status;
     if (Status status = placeResult(value, results[copy.output], data); !status.ok()) return status;
     if (value.byteLength() > 0) std::memcpy(data, value.data, value.byteLength());
   }
@@ -105,8 +108,7 @@ Status Frame::execute(const Execution& execution, std::span<Result> results) {
       return Status::shape("an update has other dimensions than its variable");
     if (from.data != to.data && from.byteLength() > 0) std::memcpy(to.data, from.data, from.byteLength());
   }
-  if (layout_->isDynamic)
-    for (auto& blob : own_) blob.reset();
+  forgetAll();
   return execution.outcome();
 }
 
@@ -180,6 +182,25 @@ Status Frame::inferOutputs(const Call& call) {
   return Status::success();
 }
 
+Status Frame::take(size_t bytes) {
+  if (!__builtin_add_overflow(allocated_, bytes, &allocated_) && allocated_ <= plan_.options_.memoryLimit)
+    return Status::success();
+  return Status::memory("a run would take more than the limit of " + std::to_string(plan_.options_.memoryLimit >> 20) +
+                        " MiB (memoryLimit)");
+}
+
+void Frame::forget(ValueId value) {
+  std::unique_ptr<Blob>& own = own_[static_cast<size_t>(value)];
+  if (own) allocated_ -= own->byteLength();
+  own.reset();
+}
+
+void Frame::forgetAll() {
+  if (!hasOwn_) return;
+  for (std::unique_ptr<Blob>& blob : own_) blob.reset();
+  hasOwn_ = false;
+}
+
 Status Frame::allocate(ValueId value, std::span<const int64_t> dims) {
   TensorView& view = this->view(value);
   const Place::Kind kind = layout_->places[static_cast<size_t>(value)].kind;
@@ -187,19 +208,18 @@ Status Frame::allocate(ValueId value, std::span<const int64_t> dims) {
     if (std::equal(dims.begin(), dims.end(), view.dims.begin(), view.dims.end())) return Status::success();
     return Status::shape("a result's dimensions are not those that its rule says");
   }
-  size_t bytes = 1;
-  for (const int64_t dim : dims)
-    if (dim < 0 || __builtin_mul_overflow(bytes, static_cast<size_t>(dim), &bytes)) bytes = SIZE_MAX;
-  if (bytes == SIZE_MAX || bytes > SIZE_MAX / 16) return Status::memory("a result is too large");
-  bytes = TensorView::bytesOf(view.dtype, bytes);
-  if (__builtin_add_overflow(allocated_, bytes, &allocated_) || allocated_ > plan_.options_.memoryLimit)
-    return Status::memory("a run would take more than the limit of " +
-                          std::to_string(plan_.options_.memoryLimit >> 20) + " MiB (memoryLimit)");
-  std::shared_ptr<Blob> blob = Blob::allocate(bytes);
+  if (std::any_of(dims.begin(), dims.end(), [](int64_t dim) { return dim < 0; }))
+    return Status::shape("a result has a negative dimension");
+  const size_t bytes = TensorView::bytesOf(view.dtype, TensorView::countOf(dims));
+  forget(value);
+  if (extentOf(view.dtype, dims) > mostBytes) return Status::memory("a result is larger than any memory");
+  if (Status status = take(bytes); !status.ok()) return status;
+  std::unique_ptr<Blob> blob = Blob::allocate(bytes);
   if (!blob) return Status::memory("no memory for a result of " + std::to_string(bytes) + " bytes");
   view.dims.assign(dims.begin(), dims.end());
   view.data = blob->data();
   own_[static_cast<size_t>(value)] = std::move(blob);
+  hasOwn_ = true;
   return Status::success();
 }
 

@@ -37,19 +37,25 @@ class Frame final : public RunHost {
     const Place::Kind kind = layout_->places[static_cast<size_t>(id)].kind;
     return kind == Place::Kind::dynamic || kind == Place::Kind::none;
   }
+  // Counts bytes; PARE_MEMORY beyond the limit.
+  Status take(size_t bytes);
+  // Frees what was allocated for a value.
+  void forget(ValueId value);
+  void forgetAll();
   TensorView& view(ValueId id) { return views_[static_cast<size_t>(id)]; }
 
   Plan& plan_;
   std::shared_ptr<const Layout> layout_;
   std::unique_ptr<Blob> arena_;
   std::vector<TensorView> views_;                  // of each value
-  std::vector<std::shared_ptr<Blob>> own_;         // of each value that is allocated while it is computed
+  std::vector<std::unique_ptr<Blob>> own_;         // of each value that is allocated while it is computed
   std::vector<Call> calls_;                        // of each step
   std::vector<std::vector<Call>> blockCalls_;      // of each subgraph's nodes, made when it first runs
   std::vector<std::vector<ValueId>> inputValues_;  // of each input: the values that share its memory
   std::vector<std::vector<ValueId>> outputValues_;
+  bool hasOwn_ = false;  // whether there is any
   const Execution* execution_ = nullptr;
-  size_t allocated_ = 0;  // bytes beyond the arena
+  size_t allocated_ = 0;  // bytes that this run takes, all together
 };
 
 }  // namespace pare

@@ -89,6 +89,7 @@ class Maker {
     placeGiven();
     chooseSteps();
     findUses();
+    if (Status status = checkEach(); !status.ok()) return status;
     share();
     shareUpdates();
     placeOutputs();
@@ -331,13 +332,28 @@ class Maker {
     if (step != timeOf_.end()) layout_.steps[static_cast<size_t>(step - timeOf_.begin())].lastUsedIn.push_back(id);
   }
 
-  Status checkMemory() const {
-    size_t total = layout_.arenaBytes;
-    for (const ValueId id : block_.outputs)
-      if (id >= 0 && isNumeric(type(id)) && __builtin_add_overflow(total, bytesOf(type(id)), &total)) total = SIZE_MAX;
-    if (total <= memoryLimit_) return Status::success();
-    return Status::memory("a run with these inputs would take " + std::to_string(total >> 20) + " MiB; the limit is " +
+  // Each value alone, so that sums of what is left do not overflow.
+  Status checkEach() const {
+    for (size_t id = 0; id < layout_.places.size(); id++) {
+      if (layout_.places[id].kind != Place::Kind::arena) continue;
+      const TensorType& one = layout_.types[id];
+      const size_t bytes = extentOf(one.dtype, numbersOf(one));
+      if (bytes > std::min(memoryLimit_, mostBytes)) return tooLarge(bytes);
+    }
+    return Status::success();
+  }
+
+  Status tooLarge(size_t bytes) const {
+    return Status::memory("a run with these inputs would take " + std::to_string(bytes >> 20) + " MiB; the limit is " +
                           std::to_string(memoryLimit_ >> 20) + " MiB (memoryLimit)");
+  }
+
+  Status checkMemory() {
+    size_t& total = layout_.fixedBytes;
+    total = layout_.arenaBytes;
+    for (const ValueId id : block_.outputs)
+      if (id >= 0 && place(id).kind == Place::Kind::output) total += bytesOf(type(id));
+    return total <= memoryLimit_ ? Status::success() : tooLarge(total);
   }
 
   const Block& block_;

@@ -44,6 +44,7 @@ struct Layout {
   };
   std::vector<Copy> copies;
   size_t arenaBytes = 0;
+  size_t fixedBytes = 0;                          // with results whose dimensions are known
   bool isDynamic = false;                         // some value is allocated while it is computed
   std::vector<std::unique_ptr<uint8_t[]>> known;  // bytes of what inference knows
 

@@ -10,6 +10,22 @@
 
 namespace pare {
 
+namespace {
+
+std::string listOf(std::span<const int64_t> dims) {
+  std::string text;
+  for (const int64_t dim : dims) text.append(text.empty() ? "" : ", ").append(std::to_string(dim));
+  return text;
+}
+
+}  // namespace
+
+size_t extentOf(DataType dtype, std::span<const int64_t> dims) {
+  std::vector<int64_t> ones(dims.begin(), dims.end());
+  for (int64_t& dim : ones) dim = std::max<int64_t>(dim, 1);
+  return TensorView::bytesOf(dtype, TensorView::countOf(ones));
+}
+
 Plan::Plan(std::unique_ptr<Graph> graph, PlanOptions options)
     : graph_(std::move(graph)),
       options_(std::move(options)),
@@ -23,6 +39,8 @@ Plan::~Plan() = default;
 Status Plan::create(std::unique_ptr<Graph> graph, PlanOptions options, std::unique_ptr<Plan>& plan) {
   std::unique_ptr<Plan> made(new Plan(std::move(graph), std::move(options)));
   if (Status status = made->checkOps(); !status.ok()) return status;
+  if (Status status = made->checkReads(); !status.ok()) return status;
+  if (Status status = made->checkTensors(); !status.ok()) return status;
   if (Status status = made->prepare(); !status.ok()) return status;
   plan = std::move(made);
   return Status::success();
@@ -48,11 +66,55 @@ Status Plan::checkOps() const {
 Status Plan::checkValues() const {
   for (const auto* list : {&main().inputs, &main().outputs})
     for (const ValueId id : *list) {
-      const Declaration& value = graph_->values[static_cast<size_t>(std::max(id, 0))];
-      if (id < 0 || (value.isTensor && value.dtype != DataType::string)) continue;
+      if (id < 0) return Status::model("an input or an output of the model has no name");
+      const Declaration& value = graph_->values[static_cast<size_t>(id)];
+      if (value.isTensor && value.dtype != DataType::string) continue;
       return Status::unsupported("\"" + std::string(value.name) + "\" is " +
                                  (value.isTensor ? "a tensor of strings" : "no tensor") + ", which pare does not run");
     }
+  return Status::success();
+}
+
+// Ops trust that what they read is there.
+Status Plan::checkReads() const {
+  std::vector<bool> isGiven(graph_->values.size(), false);
+  const auto give = [&](ValueId id) {
+    if (id >= 0) isGiven[static_cast<size_t>(id)] = true;
+  };
+  for (const Block& block : graph_->blocks) {
+    for (const ValueId id : block.inputs) give(id);
+    for (const Block::Initializer& one : block.initializers) give(one.value);
+    for (const Node& node : block.nodes)
+      for (const ValueId id : node.outputs) give(id);
+  }
+  const auto missing = [&](ValueId id) { return id >= 0 && !isGiven[static_cast<size_t>(id)]; };
+  const auto fault = [&](ValueId id, const char* what) {
+    return Status::model("nothing gives \"" + std::string(graph_->values[static_cast<size_t>(id)].name) + "\", " +
+                         what);
+  };
+  for (const Block& block : graph_->blocks) {
+    for (const Node& node : block.nodes)
+      for (const ValueId id : node.inputs)
+        if (missing(id)) return fault(id, "which a node reads");
+    for (const ValueId id : block.outputs)
+      if (missing(id)) return fault(id, "which is an output");
+  }
+  return Status::success();
+}
+
+// Ops trust that a weight has the bytes that its dimensions take.
+Status Plan::checkTensors() const {
+  for (const Tensor& tensor : graph_->tensors) {
+    if (!tensor.hasBytes || bitsOf(tensor.dtype) == 0) continue;
+    const bool isPossible = std::all_of(tensor.dims.begin(), tensor.dims.end(), [](int64_t dim) { return dim >= 0; }) &&
+                            extentOf(tensor.dtype, tensor.dims) <= mostBytes;
+    const size_t bytes = isPossible ? TensorView::bytesOf(tensor.dtype, TensorView::countOf(tensor.dims)) : 0;
+    if (isPossible && bytes == tensor.bytes.size()) continue;
+    std::string message = std::string("a weight of ") + dataTypeName(tensor.dtype) + " [";
+    message.append(listOf(tensor.dims)).append("] has ").append(std::to_string(tensor.bytes.size())).append(" bytes");
+    if (isPossible) message.append("; its dimensions take ").append(std::to_string(bytes));
+    return Status::model(std::move(message));
+  }
   return Status::success();
 }
 
@@ -115,9 +177,10 @@ Status Plan::checkFeeds(std::span<const TensorView* const> feeds) const {
       const auto& dim = declared.dims[axis];
       fits = dim.kind != Declaration::Dimension::number || dim.number < 0 || dim.number == feed.dims[axis];
     }
+    if (fits && extentOf(feed.dtype, feed.dims) > mostBytes)
+      return Status::memory("the input \"" + name + "\" is [" + listOf(feed.dims) + "], which is too large");
     if (fits) continue;
-    std::string given, wanted;
-    for (const int64_t dim : feed.dims) given.append(given.empty() ? "" : ", ").append(std::to_string(dim));
+    std::string wanted;
     for (const auto& dim : declared.dims) {
       wanted += wanted.empty() ? "" : ", ";
       if (dim.kind == Declaration::Dimension::number)
@@ -126,7 +189,8 @@ Status Plan::checkFeeds(std::span<const TensorView* const> feeds) const {
         wanted += dim.kind == Declaration::Dimension::symbol ? dim.symbol : "?";
     }
     std::string message = "the input \"";
-    message.append(name).append("\" is [").append(given).append("]; the model takes [").append(wanted).append("]");
+    message.append(name).append("\" is [").append(listOf(feed.dims));
+    message.append("]; the model takes [").append(wanted).append("]");
     return Status::shape(std::move(message));
   }
   return Status::success();

@@ -22,10 +22,16 @@ struct PlanOptions {
   };
   std::vector<ValueId> variables;
   std::vector<Update> updates;
+  std::vector<std::shared_ptr<const Blob>> kept;  // what tensors' bytes lie in, where the plan is to hold that
   // A run that would take more bytes is refused before it takes any.
   size_t memoryLimit = SIZE_MAX;
   unsigned threads = ThreadPool::defaultThreads();
 };
+
+// Bytes of a tensor as if its dimensions of zero were ones: loops over the others take that long, whether they meet an
+// element or not. Where no memory holds as much, more than `mostBytes`.
+size_t extentOf(DataType dtype, std::span<const int64_t> dims);
+constexpr size_t mostBytes = size_t{1} << 46;
 
 // One result: memory that the caller gave, if it is large enough, or the plan's.
 struct Result {
@@ -70,6 +76,8 @@ class Plan {
   Plan(std::unique_ptr<Graph> graph, PlanOptions options);
   Status checkOps() const;
   Status checkValues() const;
+  Status checkReads() const;
+  Status checkTensors() const;
   Status prepare();
   Status checkFeeds(std::span<const TensorView* const> feeds) const;
   Status layoutFor(std::span<const TensorView* const> feeds, std::shared_ptr<const Layout>& layout);

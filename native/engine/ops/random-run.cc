@@ -106,12 +106,12 @@ Status prepareBernoulli(PrepareContext& c) {
 // Classes by the logarithms of their probabilities, which need not add up to one.
 Status runMultinomial(RunContext& c) {
   const TensorView &x = c.in(0), &y = c.out(0);
-  const NodeReader reader = c.reader();
   const auto batch = static_cast<size_t>(x.dims[0]), classes = static_cast<size_t>(x.dims[1]);
   const auto samples = static_cast<size_t>(y.dims[1]);
   std::unique_ptr<Blob> own;
   UnalignedFloat* numbers = nullptr;
-  if (classes == 0 && y.count() > 0) return Status::shape(reader.label() + ": there are no classes");
+  if (y.count() == 0) return c.execution->outcome();
+  if (classes == 0) return c.shapeError("there are no classes");
   if (Status status = draw(c, batch * samples, own, numbers); !status.ok()) return status;
   for (size_t row = 0; row < batch; row++) {
     const UnalignedFloat* logs = x.floats() + row * classes;
