@@ -51,5 +51,6 @@ export async function main(root: string, benches: Record<string, () => Promise<B
     const file = join(root, "bench", "results", `${name}.md`);
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, report.toMarkdown());
+    if (report.svg !== undefined) writeFileSync(file.replace(/md$/, "svg"), report.svg);
   }
 }

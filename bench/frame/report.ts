@@ -27,6 +27,8 @@ export class BenchReport {
   private readonly tables: BenchTable[] = [];
   private readonly notes: string[] = [];
   private readonly machine: string[];
+  /** The picture, where there is one. */
+  svg: string | undefined;
 
   constructor(
     readonly title: string,
@@ -63,6 +65,11 @@ export class BenchReport {
   /** Says on standard error what is being measured now; the next call replaces it on a terminal. */
   progress(what: string): void {
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${what}`);
+  }
+
+  /** An SVG that is kept beside the tables. */
+  picture(svg: string): void {
+    this.svg = svg;
   }
 
   /** A line on standard error of what long measurements have come to. */

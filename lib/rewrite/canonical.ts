@@ -33,3 +33,13 @@ function lift(model: Model): boolean {
     return false;
   }
 }
+
+/**
+ * Rewrites a model to what every runtime has operators for: batch normalizations, factors and sums a channel go into the
+ * convolutions beside them, and HardSwish is one node. Fewer values are left in between, each of which quantization rounds.
+ */
+export function tidy(model: Model, evaluate: Evaluate): FusionOutcome[] {
+  if (!lift(model)) return [];
+  for (const graph of [...model.graph.walk()]) liftConstants(graph);
+  return fuse(model, evaluate, { only: ["fold", "hard-swish", "conv-channels"] });
+}

@@ -2,6 +2,7 @@
 import { PareError } from "../errors.js";
 import { Build, Weight, type Graph, type Model } from "../model/index.js";
 import type { Dim } from "../model/value.js";
+import { fuseActivations, fuseStep } from "../rewrite/fusion/index.js";
 import { takes, type NameFilter } from "../rewrite/names.js";
 import { addAugmentation, type Augmenter, type AugmentOptions } from "./augment.js";
 import { addGradients, gradientOpset } from "./gradients/index.js";
@@ -140,6 +141,7 @@ export function keepOutputs(graph: Graph, outputs: readonly string[]): void {
 /** The step graph of a model whose weights are in `weights`. */
 export function buildStep(original: Model, weights: Tensors, options: StepOptions): StepGraph {
   const model = workingCopy(original, weights);
+  fuseActivations(model);
   const { graph } = model;
   const names = (base: string): string => graph.uniqueName(base);
   const [rate, step] = [names("lr"), names("step")];
@@ -211,6 +213,7 @@ export function buildStep(original: Model, weights: Tensors, options: StepOption
   // What updates variables is no output for the file's sake, but removeUnused must keep it.
   for (const [output] of updates) graph.addOutput(output, "float32");
   graph.removeUnused();
+  fuseStep(model, new Set(variables.keys()));
   graph.proto.output = graph.proto.output.slice(0, 1);
   model.changed();
   return { model, parameters, variables, updates, masks, target: head.target, rate, rates, step, loss, share, augment };

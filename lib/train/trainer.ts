@@ -2,6 +2,7 @@
 import { Tensor } from "onnxruntime-common";
 import { PareError } from "../errors.js";
 import { Build, Weight, type Model } from "../model/index.js";
+import { fuseActivations, fuseStep } from "../rewrite/fusion/index.js";
 import { InferenceSession } from "../run/session.js";
 import type { Examples } from "./examples.js";
 import { addGradients } from "./gradients/index.js";
@@ -257,6 +258,8 @@ export class Trainer {
       correct = build.op("ReduceSum", hits, { keepdims: 0 });
     }
     keepOutputs(model.graph, correct === undefined ? [loss] : [loss, correct]);
+    fuseActivations(model);
+    fuseStep(model, new Set(variables));
     return { session: new InferenceSession(model, this.#threads, { variables }), loss, correct };
   }
 

@@ -119,14 +119,15 @@ PARE_INLINE Floats erfOf(Floats x) {
 }
 
 // ---- Activations
-// x · Φ(x). Below zero Φ is erfc/2 itself, without the loss of 1 + erf; beyond 4 its logarithm goes on straight, which
+// Φ(x). Below zero it is erfc/2 itself, without the loss of 1 + erf; beyond 4 its logarithm goes on straight, which
 // brings it to zero.
-PARE_INLINE Floats geluOf(Floats x) {
+PARE_INLINE Floats cumulativeNormalOf(Floats x) {
   const Floats t = absoluteOf(x) * 0x1.6a09e6p-1f;
   const Floats near = atMost(4.0f, t);
   const Floats half = 0.5f * expOf(-fused(t - near, 8.25f, logErfcOf(near)));
-  return x * (x < 0.0f ? half : 1.0f - half);
+  return x < 0.0f ? half : 1.0f - half;
 }
+PARE_INLINE Floats geluOf(Floats x) { return x * cumulativeNormalOf(x); }
 
 // (1 + tanh(u)) / 2 is sigmoid(2u), for u = √(2/π) · (x + 0.044715·x³).
 PARE_INLINE Floats geluTanhOf(Floats x) {

@@ -30,6 +30,7 @@ extern const ConvKernels convKernels;
 extern const DepthwiseKernels depthwiseKernels;
 extern const PoolKernels poolKernels;
 extern const UpdateKernels updateKernels;
+extern const GradientKernels gradientKernels;
 
 extern const KernelTable kernelTable;
 const KernelTable kernelTable{
@@ -58,6 +59,7 @@ const KernelTable kernelTable{
     .depthwise = &depthwiseKernels,
     .pool = &poolKernels,
     .update = &updateKernels,
+    .gradient = &gradientKernels,
 };
 
 }  // namespace pare::PARE_LEVEL

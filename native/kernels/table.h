@@ -10,6 +10,7 @@
 #include "kernels/float16.h"
 #include "kernels/four-bit-product.h"
 #include "kernels/four-bit.h"
+#include "kernels/gradient.h"
 #include "kernels/histogram.h"
 #include "kernels/layer-norm.h"
 #include "kernels/logic.h"
@@ -54,6 +55,7 @@ struct KernelTable {
   const DepthwiseKernels* depthwise;
   const PoolKernels* pool;
   const UpdateKernels* update;
+  const GradientKernels* gradient;
 };
 
 }  // namespace pare

@@ -193,6 +193,66 @@ test("batch normalization and factors a channel go into the filters", async () =
   await expectSame(model, [1, 3, 5, 7], 4);
 });
 
+test.each([
+  ["numbers for all, before and behind", {}, ["Conv"]],
+  ["sums before what is padded stay", { pads: [1, 1, 1, 1] }, ["Mul", "Add", "Conv"]],
+  ["filters in groups", { group: 2 }, ["Conv"]],
+])("factors and sums go into the filters: %s", async (_, attributes, wanted) => {
+  const groups = (attributes as { group?: number }).group ?? 1;
+  const model = modelOf(
+    [
+      ["Mul", ["factor", "x"], "m"],
+      ["Add", ["m", "offset"], "a"],
+      ["Conv", ["a", "w"], "c", { kernel_shape: [3, 3], ...attributes }],
+      ["Mul", ["c", "behind"], "n"],
+      ["Sub", ["n", "less"], "y"],
+    ],
+    {
+      w: Weight.of("float32", [6, 4 / groups, 3, 3], wave(216 / groups)),
+      factor: [0.7],
+      offset: Weight.of("float32", [1], [0.3]),
+      behind: Weight.of("float32", [1, 1, 1, 1], [-1.5]),
+      less: Weight.of("float32", [6, 1, 1], wave(6)),
+    },
+    [1, 4, 5, 7],
+  );
+  expect(compiledOps(model).ops).toEqual(wanted);
+  await expectSame(model, [1, 4, 5, 7], 4);
+});
+
+test("factors and sums a channel go into depthwise filters, and into those of all channels", async () => {
+  for (const group of [1, 4]) {
+    const model = modelOf(
+      [
+        ["Mul", ["x", "factor"], "m"],
+        ["Add", ["offset", "m"], "a"],
+        ["Conv", ["a", "w", "bias"], "y", { kernel_shape: [3, 3], group }],
+      ],
+      {
+        w: Weight.of("float32", [4, 4 / group, 3, 3], wave(144 / group)),
+        bias: [...wave(4)],
+        factor: Weight.of("float32", [4, 1, 1], [1, -2, 3, 0.1]),
+        offset: Weight.of("float32", [1, 4, 1, 1], [0.5, 1, -1, 2]),
+      },
+      [1, 4, 5, 7],
+    );
+    expect(compiledOps(model).ops).toEqual(["Conv"]);
+    await expectSame(model, [1, 4, 5, 7], 4);
+  }
+});
+
+test("what makes a value larger stays before the convolution", () => {
+  const model = modelOf(
+    [
+      ["Mul", ["x", "factor"], "m"],
+      ["Conv", ["m", "w"], "y", { kernel_shape: [1, 1] }],
+    ],
+    { w: Weight.of("float32", [2, 4, 1, 1], wave(8)), factor: Weight.of("float32", [1, 4, 1, 1], wave(4)) },
+    [1, 1, 5, 7],
+  );
+  expect(compiledOps(model).ops).toEqual(["Mul", "Conv"]);
+});
+
 test("an encoder becomes linear layers, attention and normalization of sums", async () => {
   const model = encoder({ layers: 2, width: 32, hidden: 64, heads: 4 });
   const { ops } = compiledOps(model);

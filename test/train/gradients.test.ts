@@ -1,4 +1,6 @@
-/** Gradients of every operator against finite differences, broadcasts and odd shapes included. */
+/** Gradients of every operator against PyTorch's (bench/oracle/gradients.py) and finite differences, broadcasts and odd shapes included. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { Build, type Attributes } from "../../lib/model/index.js";
 import { compile, gradients, Model, Tensor, Weight } from "../../lib/index.js";
 import { expectError } from "../errors.js";
@@ -37,6 +39,7 @@ const cases: Case[] = [
   ...unaries.map((op) => ({ name: op, op, inputs: [[3, 5]] })),
   ...["Log", "Sqrt", "Reciprocal"].map((op) => ({ name: op, op, inputs: [[17]], positive: true })),
   { name: "Gelu", op: "com.microsoft.Gelu", inputs: [[4, 7]] },
+  { name: "FastGelu", op: "com.microsoft.FastGelu", inputs: [[4, 7]] },
   { name: "QuickGelu", op: "com.microsoft.QuickGelu", inputs: [[9]] },
   { name: "Clip", op: "Clip", inputs: [[20], floats([], [-0.5]), floats([], [0.4])] },
   ...["Add", "Sub", "Mul", "Div", "Max", "Min"].flatMap((op) => [
@@ -197,6 +200,12 @@ const cases: Case[] = [
     attributes: { kernel_shape: [3, 2], strides: [2, 1], pads: [1, 0, 1, 1] },
   },
   {
+    name: "MaxPool of pairs",
+    op: "MaxPool",
+    inputs: [[2, 3, 7, 6]],
+    attributes: { kernel_shape: [2, 2], strides: [2, 2] },
+  },
+  {
     name: "AveragePool",
     op: "AveragePool",
     inputs: [[2, 2, 5, 6]],
@@ -300,11 +309,26 @@ async function makeModel({ op, inputs, attributes, outputs = 1, positive = false
   return Promise.resolve({ model, feeds });
 }
 
+const goldens = JSON.parse(readFileSync(join(__dirname, "../goldens/gradients.json"), "utf8")) as Record<
+  string,
+  Record<string, number[]>
+>;
+
 test.each(cases)("$name", async (one) => {
   const { model, feeds } = await makeModel(one);
   const wrt = Object.keys(feeds);
   const session = await compile(gradients(model, { loss: "loss", wrt }));
   const results = session.runSync(feeds);
+  for (const [name, wanted] of Object.entries(goldens[one.name]!)) {
+    const data = results[`gradient/${name}`]!.data as Float32Array;
+    expect(data).toHaveLength(wanted.length);
+    const most = wanted.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
+    wanted.forEach((value, i) => {
+      // Relative to the element, or where terms cancel to the largest.
+      if (Math.abs(data[i]! - value) > 1e-4 * Math.max(Math.abs(value), 0.01 * most))
+        throw new Error(`${name}[${i}] has the gradient ${data[i]}; PyTorch has ${value}`);
+    });
+  }
   const lossAt = (name: string, index: number, by: number): number => {
     const { data, dims } = feeds[name]!;
     const moved = Float32Array.from(data as Float32Array);

@@ -10,6 +10,7 @@ import { normalizations, skips } from "./normalization.js";
 import { products } from "./products.js";
 import { quantizedOperators } from "./quantized.js";
 import { Site, type Fusion } from "./site.js";
+import { stepOperands, stepProducts } from "./training.js";
 
 /** What became of a node that a fusion looked at. */
 export interface FusionOutcome {
@@ -23,6 +24,8 @@ export interface FusionOutcome {
 export interface FusionOptions {
   /** Names of fusions to leave out. */
   without?: readonly string[];
+  /** Names of the fusions to do; default: all. */
+  only?: readonly string[];
 }
 
 /** Passes: each goes over the nodes once; `fold` computes constants in between. */
@@ -49,22 +52,38 @@ export const fusionNames: readonly string[] = [
 ];
 
 /** Fuses a model's nodes where they stand, and removes what nobody needs then. */
-export function fuse(model: Model, evaluate: Evaluate, { without = [] }: FusionOptions = {}): FusionOutcome[] {
+export function fuse(model: Model, evaluate: Evaluate, { without = [], only }: FusionOptions = {}): FusionOutcome[] {
   const outcomes: FusionOutcome[] = [];
-  const leftOut = new Set(without);
+  const leftOut = new Set(only ? [...without, ...fusionNames.filter((name) => !only.includes(name))] : without);
   for (const pass of passes) {
     if (pass === "fold") {
       if (!leftOut.has("fold")) fold(model, evaluate);
       continue;
     }
     const fusions = pass.filter(({ name }) => !leftOut.has(name));
-    const shapes = model.inferShapes();
-    for (const graph of [...model.graph.walk()]) {
-      const site = new Site(model, graph, shapes);
-      for (const node of [...graph.nodes]) for (const fusion of fusions) outcomes.push(...attempt(fusion, node, site));
-    }
-    model.graph.removeUnused();
+    if (fusions.length > 0) outcomes.push(...applyPass(model, fusions));
   }
+  return outcomes;
+}
+
+/** Before gradients are taken: activations that were written out become operators that have gradients of their own. */
+export function fuseActivations(model: Model): void {
+  applyPass(model, activations);
+}
+
+/** Fuses a whole training step, or what measures between steps; `variables` are weights that change from run to run. */
+export function fuseStep(model: Model, variables: ReadonlySet<string>): void {
+  for (const pass of [stepOperands, products, stepProducts, convolutionEpilogues]) applyPass(model, pass, variables);
+}
+
+function applyPass(model: Model, fusions: readonly Fusion[], variables?: ReadonlySet<string>): FusionOutcome[] {
+  const outcomes: FusionOutcome[] = [];
+  const shapes = model.inferShapes();
+  for (const graph of [...model.graph.walk()]) {
+    const site = new Site(model, graph, shapes, variables);
+    for (const node of [...graph.nodes]) for (const fusion of fusions) outcomes.push(...attempt(fusion, node, site));
+  }
+  model.graph.removeUnused();
   return outcomes;
 }
 

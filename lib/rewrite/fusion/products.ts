@@ -8,11 +8,13 @@ const linear: Fusion = {
   name: "linear",
   startsAt: ["MatMul", "Gemm"],
   fuse(product, site) {
-    const [x, weight] = product.inputs as [string, string];
-    if (site.constant(weight)?.dims.length !== 2 || !site.isFloat32(x) || (site.dims(x)?.length ?? 0) < 2) return false;
+    const x = product.inputs[0]!;
+    const weight = site.matrix(product.inputs[1]!);
+    if (!weight || !site.isFloat32(x) || (site.dims(x)?.length ?? 0) < 2) return false;
     const number = (name: string, value: number): number => (product.attribute(name) as number | undefined) ?? value;
     const isGemm = product.opType === "Gemm";
-    const columns = site.constant(weight)!.dims[isGemm && number("transB", 0) !== 0 ? 0 : 1]!;
+    const isTurned = weight.transposed !== (isGemm && number("transB", 0) !== 0);
+    const columns = weight.dims[isTurned ? 0 : 1]!;
     let bias = "";
     if (isGemm) {
       if (number("transA", 0) !== 0 || number("alpha", 1) !== 1) return false;
@@ -47,11 +49,11 @@ const linear: Fusion = {
     }
     const activation = activationOf(site, last);
     if (activation) take(activation.node);
-    if (nodes.length === 1 && !isGemm) return false;
-    const inputs = [x, weight, bias, residual];
+    if (nodes.length === 1 && !isGemm && !weight.transposed) return false;
+    const inputs = [x, weight.name, bias, residual];
     while (inputs.at(-1) === "") inputs.pop();
     const attributes: Record<string, AttributeValue> = { ...activation?.attributes };
-    if (isGemm && number("transB", 0) !== 0) attributes.transB = 1;
+    if (isTurned) attributes.transB = 1;
     site.replace(nodes, last, {
       domain: "pare",
       opType: "Linear",

@@ -8,11 +8,14 @@ export class Site {
   readonly graph: Graph;
   /** As they were before the first fusion: a value keeps its name and its meaning. */
   readonly #shapes: Shapes;
+  readonly #variables: ReadonlySet<string>;
 
-  constructor(model: Model, graph: Graph, shapes: Shapes) {
+  /** @param variables weights whose values are not to be relied upon */
+  constructor(model: Model, graph: Graph, shapes: Shapes, variables: ReadonlySet<string> = new Set()) {
     this.model = model;
     this.graph = graph;
     this.#shapes = shapes;
+    this.#variables = variables;
   }
 
   /** The node that makes a value, if it is one of these ONNX operators. */
@@ -45,8 +48,16 @@ export class Site {
     return typeof constant === "string" || constant.transposed ? undefined : constant.weight;
   }
 
+  /** A weight of two dimensions, constant or not, as it is or behind a Transpose. */
+  matrix(name: string): { name: string; dims: readonly number[]; transposed: boolean } | undefined {
+    const found = constantOf(this.graph, name);
+    if (typeof found === "string" || found.weight.dims.length !== 2) return undefined;
+    return { name: found.name, dims: found.weight.dims, transposed: found.transposed };
+  }
+
   /** The number that a constant of one element is. */
   number(name: string | undefined): number | undefined {
+    if (name !== undefined && this.#variables.has(name)) return undefined;
     const weight = this.constant(name);
     return weight?.elementCount === 1 && weight.dtype !== "bool" ? Number(weight.toTypedArray()[0]) : undefined;
   }

@@ -2,29 +2,6 @@
 import { PareError } from "../../errors.js";
 import { broadcast, rule, unary, type GradientBuild, type Rule } from "./gradient.js";
 
-const isTanh = (value: unknown): boolean => value === "tanh";
-
-/** dy · (Φ(x) + x·φ(x)) */
-function gelu(dy: string, x: string, b: GradientBuild): string {
-  const erf = b.op("Erf", b.op("Mul", x, b.number(Math.SQRT1_2)));
-  const below = b.op("Mul", b.op("Add", erf, b.number(1)), b.number(0.5));
-  const density = b.op("Exp", b.op("Mul", b.op("Mul", x, x), b.number(-0.5)));
-  const slope = b.op("Mul", b.op("Mul", x, density), b.number(1 / Math.sqrt(2 * Math.PI)));
-  return b.op("Mul", dy, b.op("Add", below, slope));
-}
-
-/** y = x/2·(1 + t), t = tanh(u), u = √(2/π)(x + 0.044715x³): dy · ((1 + t)/2 + x/2·(1 − t²)·u') */
-function geluTanh(dy: string, x: string, b: GradientBuild): string {
-  const [root, cubic] = [Math.sqrt(2 / Math.PI), 0.044715];
-  const square = b.op("Mul", x, x);
-  const u = b.op("Mul", x, b.op("Add", b.op("Mul", square, b.number(root * cubic)), b.number(root)));
-  const t = b.op("Tanh", u);
-  const slope = b.op("Add", b.op("Mul", square, b.number(3 * root * cubic)), b.number(root));
-  const rest = b.op("Sub", b.number(1), b.op("Mul", t, t));
-  const inner = b.op("Mul", x, b.op("Mul", rest, slope));
-  return b.op("Mul", dy, b.op("Mul", b.op("Add", b.op("Add", t, b.number(1)), inner), b.number(0.5)));
-}
-
 /** dy where a condition holds, else zero. */
 const where = (b: GradientBuild, condition: string, dy: string): string => b.op("Where", condition, dy, b.number(0));
 
@@ -62,8 +39,15 @@ export const elementwise: Record<string, Rule> = {
     const density = b.op("Exp", b.op("Neg", b.op("Mul", x, x)));
     return b.op("Mul", b.op("Mul", dy, density), b.number(2 / Math.sqrt(Math.PI)));
   }),
-  Gelu: unary((dy, x, _y, b, node) => (isTanh(node.attribute("approximate")) ? geluTanh : gelu)(dy, x, b)),
-  "com.microsoft.Gelu": unary((dy, x, _y, b) => gelu(dy, x, b)),
+  Gelu: unary((dy, x, _y, b, node) =>
+    b.op("pare.GeluGrad", dy, x, { approximate: node.attribute("approximate") ?? "none" }),
+  ),
+  "com.microsoft.Gelu": unary((dy, x, _y, b) => b.op("pare.GeluGrad", dy, x)),
+  "com.microsoft.FastGelu": unary((dy, x, _y, b, node) => {
+    if (node.inputs.length > 1)
+      throw new PareError("PARE_UNSUPPORTED", `${node.label}: FastGelu with a bias has no gradient yet.`);
+    return b.op("pare.GeluGrad", dy, x, { approximate: "tanh" });
+  }),
   // y = x·s, s = σ(αx): s·(1 + α(x − y))
   "com.microsoft.QuickGelu": unary((dy, x, y, b, node) => {
     const alpha = b.number(b.numberOf(node, "alpha", 1.702));

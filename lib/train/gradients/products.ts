@@ -177,12 +177,7 @@ export const products: Record<string, Rule> = {
   LayerNormalization: layerNorm,
   BatchNormalization: batchNorm,
   "pare.BatchNormTraining": batchNormTraining,
-  // y·(dy − Σ dy·y)
-  Softmax: rule((node, [dy], b) => {
-    const y = node.outputs[0]!;
-    const sum = b.sum(b.op("Mul", dy, y), [softmaxAxis(node, b)], true);
-    return [b.op("Mul", y, b.op("Sub", dy, sum))];
-  }),
+  Softmax: rule((node, [dy], b) => [b.op("pare.SoftmaxGrad", dy, node.outputs[0], { axis: softmaxAxis(node, b) })]),
   LogSoftmax: rule((node, [dy], b) => [logSoftmaxGradient(dy!, node.outputs[0]!, softmaxAxis(node, b), b)]),
   SoftmaxCrossEntropyLoss: rule((node, [dy, dLogarithms], b) => {
     const [scores, labels, weights] = node.inputs;

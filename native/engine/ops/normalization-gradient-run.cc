@@ -114,45 +114,27 @@ Status runLayerNormGrad(RunContext& c) {
   const size_t rows = input.outer(static_cast<size_t>(axis)), length = input.inner(static_cast<size_t>(axis));
   if (gradient.dims != input.dims || weights.count() != length)
     return Status::shape(reader.label() + ": the gradient and scale must be as X's rows");
-  const double epsilon = reader.real("epsilon");
-  const UnalignedFloat *scale = weights.floats(), *xs = input.floats(), *dys = gradient.floats();
   // Pieces that depend on the shape alone have sums of their own.
   const size_t pieces = std::min<size_t>(16, std::max<size_t>(1, rows)), each = (rows + pieces - 1) / pieces;
   std::vector<float> sums(2 * pieces * length, 0.0f);
+  const auto epsilon = static_cast<float>(reader.real("epsilon"));
   c.execution->forEachPiece(pieces, [&](size_t piece) {
-    float *dScale = &sums[2 * piece * length], *dBias = dScale + length;
-    for (size_t row = piece * each; row < std::min(rows, (piece + 1) * each); row++) {
-      const UnalignedFloat *x = xs + row * length, *dy = dys + row * length;
-      UnalignedFloat* dx = c.out(0).floats() + row * length;
-      double sum = 0, squares = 0;
-      for (size_t i = 0; i < length; i++) sum += x[i];
-      const double mean = sum / static_cast<double>(length);
-      for (size_t i = 0; i < length; i++) squares += (x[i] - mean) * (x[i] - mean);
-      const auto inverse = static_cast<float>(1 / std::sqrt(squares / static_cast<double>(length) + epsilon));
-      const auto center = static_cast<float>(mean);
-      double first = 0, second = 0;
-      for (size_t i = 0; i < length; i++) {
-        const float normal = (x[i] - center) * inverse, scaled = dy[i] * scale[i];
-        first += scaled;
-        second += scaled * normal;
-        dScale[i] += dy[i] * normal;
-        dBias[i] += dy[i];
-      }
-      const auto shift = static_cast<float>(first / static_cast<double>(length));
-      const auto slope = static_cast<float>(second / static_cast<double>(length));
-      for (size_t i = 0; i < length; i++)
-        dx[i] = inverse * (dy[i] * scale[i] - shift - (x[i] - center) * inverse * slope);
-    }
+    const size_t first = std::min(rows, piece * each), start = first * length;
+    float* dScale = &sums[2 * piece * length];
+    c.execution->kernels.gradient->layerNormRows({.dy = gradient.floats() + start,
+                                                  .x = input.floats() + start,
+                                                  .scale = weights.floats(),
+                                                  .dx = c.out(0).floats() + start,
+                                                  .dScale = dScale,
+                                                  .dBias = dScale + length,
+                                                  .rowCount = std::min(each, rows - first),
+                                                  .length = length,
+                                                  .epsilon = epsilon});
   });
-  for (size_t i = 0; i < length; i++) {
-    float dScale = 0, dBias = 0;
-    for (size_t piece = 0; piece < pieces; piece++) {
-      dScale += sums[2 * piece * length + i];
-      dBias += sums[(2 * piece + 1) * length + i];
-    }
-    c.out(1).floats()[i] = dScale;
-    c.out(2).floats()[i] = dBias;
-  }
+  const BinaryKernels::Function add = (*c.execution->kernels.binary)[Binary::add].arrays;
+  for (size_t piece = 1; piece < pieces; piece++) add(sums.data(), &sums[2 * piece * length], sums.data(), 2 * length);
+  std::memcpy(c.out(1).data, sums.data(), length * sizeof(float));
+  std::memcpy(c.out(2).data, sums.data() + length, length * sizeof(float));
   return c.execution->outcome();
 }
 

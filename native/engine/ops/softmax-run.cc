@@ -1,4 +1,4 @@
-// Running softmax and its logarithm.
+// Running softmax, its logarithm, and its gradient.
 #include "engine/row-ops.h"
 #include "engine/run.h"
 
@@ -23,7 +23,35 @@ Status runSoftmax(RunContext& c) {
   return softmax(*c.execution, x.floats(), c.out(0).floats(), outer, length, inner, logarithm);
 }
 
+// y·(dy − Σ dy·y)
+Status runSoftmaxGrad(RunContext& c) {
+  const TensorView &gradient = c.in(0), &y = c.in(1);
+  int64_t given = c.reader().integer("axis");
+  if (given < 0) given += static_cast<int64_t>(y.rank());
+  if (gradient.dims != y.dims || given < 0 || given >= static_cast<int64_t>(y.rank()))
+    return Status::shape(c.reader().label() + ": the gradient has other dimensions than Y, or axis is beyond them");
+  const auto axis = static_cast<size_t>(given);
+  const size_t outer = y.outer(axis), length = static_cast<size_t>(y.dims[axis]), inner = y.inner(axis + 1);
+  const UnalignedFloat *dys = gradient.floats(), *ys = y.floats();
+  UnalignedFloat* dxs = c.out(0).floats();
+  const size_t rowsEach = std::max<size_t>(1, elementwiseGrain / 2 / std::max<size_t>(1, length));
+  c.execution->forEachChunk(outer * inner, rowsEach, [&](size_t begin, size_t end) {
+    if (inner == 1)
+      return c.execution->kernels.gradient->softmaxRows(dys + begin * length, ys + begin * length, dxs + begin * length,
+                                                        end - begin, length);
+    for (size_t row = begin; row < end; row++) {
+      const size_t first = row / inner * length * inner + row % inner;
+      double sum = 0;
+      for (size_t i = first; i < first + length * inner; i += inner) sum += double{dys[i]} * double{ys[i]};
+      for (size_t i = first; i < first + length * inner; i += inner)
+        dxs[i] = ys[i] * (dys[i] - static_cast<float>(sum));
+    }
+  });
+  return c.execution->outcome();
+}
+
 const OpRuns runs({
+    {"SoftmaxGrad", runSoftmaxGrad, nullptr, row::pare},
     {"Softmax", runSoftmax<false>, prepareSoftmax},
     {"LogSoftmax", runSoftmax<true>, prepareSoftmax},
 });

@@ -127,6 +127,18 @@ Status runGradient(RunContext& c) {
   return mapBinary(*c.execution, function, gradient.floats(), gradient.dims, y.floats(), y.dims, c.out(0).floats());
 }
 
+Status runGeluGrad(RunContext& c) {
+  const TensorView &gradient = c.in(0), &x = c.in(1);
+  if (gradient.dims != x.dims) return Status::shape(c.reader().label() + ": the gradient has other dimensions than X");
+  const GradientKernels& kernels = *c.execution->kernels.gradient;
+  const auto run = c.reader().text("approximate") == "tanh" ? kernels.geluTanh : kernels.gelu;
+  UnalignedFloat* dx = c.out(0).floats();
+  c.execution->forEachChunk(x.count(), elementwiseGrain / 4, [&](size_t begin, size_t end) {
+    run(gradient.floats() + begin, x.floats() + begin, dx + begin, end - begin);
+  });
+  return c.execution->outcome();
+}
+
 const OpRuns runs({
     {"SgdUpdate", runSgd, prepareSgd, domain},
     {"AdamUpdate", runAdam, prepareAdam, domain},
@@ -135,6 +147,7 @@ const OpRuns runs({
     {"ReluGrad", runGradient<Binary::reluGrad>, nullptr, domain},
     {"SigmoidGrad", runGradient<Binary::sigmoidGrad>, nullptr, domain},
     {"TanhGrad", runGradient<Binary::tanhGrad>, nullptr, domain},
+    {"GeluGrad", runGeluGrad, nullptr, domain},
 });
 
 }  // namespace

@@ -1,14 +1,11 @@
 // Running the gradients of convolutions and pools.
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 #include <vector>
 
-#include "engine/conv-transpose.h"
-#include "engine/matmul.h"
+#include "engine/conv-gradient.h"
 #include "engine/pool.h"
 #include "engine/run.h"
-#include "engine/scratch.h"
 
 namespace pare {
 namespace {
@@ -98,15 +95,42 @@ void eachPlane(const RunContext& c, size_t planes, size_t elements, Plane&& plan
   });
 }
 
+// Windows of 2×2 side by side, all of them in the image.
+bool isPairs(const PoolAxis (&axes)[3]) {
+  const auto isPair = [](const PoolAxis& axis) {
+    return axis.kernel == 2 && axis.stride == 2 && axis.dilation == 1 && axis.padBegin == 0 &&
+           2 * axis.output <= axis.input;
+  };
+  return axes[0].kernel == 1 && axes[0].input == axes[0].output && isPair(axes[1]) && isPair(axes[2]);
+}
+
+void maxPoolPairs(const KernelTable& kernels, const PoolAxis (&axes)[3], const UnalignedFloat* x,
+                  const UnalignedFloat* dy, UnalignedFloat* dx) {
+  const size_t width = axes[2].input, height = axes[1].input, rows = axes[1].output, columns = axes[2].output;
+  if (2 * rows < height || 2 * columns < width) std::memset(dx, 0, imageOf(axes) * sizeof(float));
+  for (size_t plane = 0; plane < axes[0].input; plane++)
+    for (size_t row = 0; row < rows; row++) {
+      const size_t at = (plane * height + 2 * row) * width;
+      kernels.gradient->maxPoolPairs({.upper = x + at,
+                                      .lower = x + at + width,
+                                      .dy = dy + (plane * rows + row) * columns,
+                                      .dUpper = dx + at,
+                                      .dLower = dx + at + width,
+                                      .count = columns});
+    }
+}
+
 // The first of a window's largest takes it all.
 Status runMaxPoolGrad(RunContext& c) {
   const TensorView &gradient = c.in(0), &x = c.in(1);
   PoolAxis axes[3];
   if (Status status = readAxes(c, gradient, x, nullptr, axes); !status.ok()) return status;
   const size_t image = imageOf(axes), places = placesOf(axes);
+  const bool pairs = isPairs(axes);
   eachPlane(c, x.outer(2), image, [&](size_t plane) {
     const UnalignedFloat *in = x.floats() + plane * image, *dy = gradient.floats() + plane * places;
     UnalignedFloat* dx = c.out(0).floats() + plane * image;
+    if (pairs) return maxPoolPairs(c.execution->kernels, axes, in, dy, dx);
     std::memset(dx, 0, image * sizeof(float));
     eachPlace(axes, [&](size_t number, const size_t(&place)[3]) {
       size_t best = image;
@@ -142,117 +166,6 @@ Status runAveragePoolGrad(RunContext& c) {
 }
 
 // ---- Convolution
-
-struct ConvSizes {
-  size_t batch, groups, inputs, outputs;  // channels of a group
-  size_t image, places, window;           // window: inputs × kernel elements
-};
-
-// Rows of a matrix [places, window]: what each window of an image's group meets.
-void unfold(const PoolAxis (&axes)[3], const ConvSizes& of, const UnalignedFloat* x, float* rows) {
-  const size_t kernel = of.window / of.inputs;
-  const bool isPlain = axes[2].dilation == 1;
-  eachPlace(axes, [&](size_t number, const size_t(&place)[3]) {
-    float* row = rows + number * of.window;
-    const size_t start = place[2] * axes[2].stride;
-    for (size_t channel = 0; channel < of.inputs; channel++) {
-      const UnalignedFloat* image = x + channel * of.image;
-      float* to = row + channel * kernel;
-      for (size_t kd = 0; kd < axes[0].kernel; kd++)
-        for (size_t kh = 0; kh < axes[1].kernel; kh++, to += axes[2].kernel) {
-          const size_t d = place[0] * axes[0].stride + kd * axes[0].dilation - axes[0].padBegin;
-          const size_t h = place[1] * axes[1].stride + kh * axes[1].dilation - axes[1].padBegin;
-          // What lies before the image has wrapped around and is large.
-          if (d >= axes[0].input || h >= axes[1].input) {
-            std::fill_n(to, axes[2].kernel, 0.0f);
-            continue;
-          }
-          const UnalignedFloat* from = image + (d * axes[1].input + h) * axes[2].input;
-          if (isPlain && start >= axes[2].padBegin && start - axes[2].padBegin + axes[2].kernel <= axes[2].input) {
-            for (size_t kw = 0; kw < axes[2].kernel; kw++) to[kw] = from[start - axes[2].padBegin + kw];
-            continue;
-          }
-          for (size_t kw = 0; kw < axes[2].kernel; kw++) {
-            const size_t w = start + kw * axes[2].dilation - axes[2].padBegin;
-            to[kw] = w < axes[2].input ? float{from[w]} : 0.0f;
-          }
-        }
-    }
-  });
-}
-
-// dW = Σ over images of dY · rows, each [outputs, places] · [places, window]. Pieces that depend on the shape alone
-// take some images each, and have sums of their own.
-Status filterGradient(const RunContext& c, const PoolAxis (&axes)[3], const ConvSizes& of) {
-  const UnalignedFloat *x = c.in(1).floats(), *dy = c.in(0).floats();
-  UnalignedFloat* dw = c.out(1).floats();
-  const size_t filters = of.outputs * of.window, whole = of.groups * filters;
-  const size_t pieces = std::clamp<size_t>((size_t{1} << 24) / std::max<size_t>(1, whole), 1, 16);
-  const size_t count = std::min(std::max<size_t>(1, of.batch), pieces), each = (of.batch + count - 1) / count;
-  const Scratch sums(count * whole * sizeof(float));
-  if (!sums.data()) return Status::memory("no memory for the gradient of filters");
-  std::atomic<bool> failed{false};
-  const Execution single{.kernels = c.execution->kernels, .threads = 1, .cancelled = c.execution->cancelled};
-  c.execution->forEachPiece(count, [&](size_t piece) {
-    float* sum = sums.as<float>() + piece * whole;
-    std::memset(sum, 0, whole * sizeof(float));
-    const Scratch rows(of.places * of.window * sizeof(float)), part(filters * sizeof(float));
-    if (!rows.data() || !part.data()) {
-      failed = true;
-      return;
-    }
-    for (size_t n = piece * each; n < std::min(of.batch, (piece + 1) * each); n++)
-      for (size_t group = 0; group < of.groups; group++) {
-        unfold(axes, of, x + (n * of.groups + group) * of.inputs * of.image, rows.as<float>());
-        const Status status = matmul(single, {.m = of.outputs,
-                                              .n = of.window,
-                                              .k = of.places,
-                                              .a = dy + (n * of.groups + group) * of.outputs * of.places,
-                                              .b = rows.as<UnalignedFloat>(),
-                                              .c = part.as<UnalignedFloat>()});
-        if (!status.ok()) {
-          failed = true;
-          return;
-        }
-        for (size_t i = 0; i < filters; i++) sum[group * filters + i] += part.as<float>()[i];
-      }
-  });
-  if (failed) return c.execution->isCancelled() ? Status::aborted() : Status::memory("no memory for windows");
-  c.execution->forEachChunk(whole, elementwiseGrain, [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; i++) {
-      float sum = 0;
-      for (size_t piece = 0; piece < count; piece++) sum += sums.as<float>()[piece * whole + i];
-      dw[i] = sum;
-    }
-  });
-  return c.execution->outcome();
-}
-
-// dX is the transposed convolution of dY.
-Status inputGradient(const RunContext& c, const PoolAxis (&axes)[3], const ConvSizes& of) {
-  ConvTransposeShape shape{.batch = of.batch,
-                           .groups = of.groups,
-                           .inputChannels = of.groups * of.outputs,
-                           .outputChannels = of.groups * of.inputs,
-                           .axes = {}};
-  for (size_t i = 0; i < 3; i++) {
-    ConvTransposeAxis& axis = shape.axes[i];
-    axis = {.input = axes[i].output,
-            .kernel = axes[i].kernel,
-            .stride = axes[i].stride,
-            .dilation = axes[i].dilation,
-            .padBegin = axes[i].padBegin,
-            .padEnd = axes[i].padEnd};
-    // The image's end that no window reaches.
-    if (axis.output() < axes[i].input) axis.outputPadding = axes[i].input - axis.output();
-    if (axis.output() != axes[i].input)
-      return Status::shape(c.reader().label() + ": the gradient's dimensions are not those of the convolution");
-  }
-  PreparedConvTranspose prepared;
-  if (Status status = prepared.prepare(*c.execution, shape, c.in(2).floats()); !status.ok()) return status;
-  return convTranspose(*c.execution, prepared, shape, c.in(0).floats(), c.out(0).floats());
-}
-
 Status runConvGrad(RunContext& c) {
   const TensorView &gradient = c.in(0), &x = c.in(1), &w = c.in(2);
   PoolAxis axes[3];
@@ -262,19 +175,20 @@ Status runConvGrad(RunContext& c) {
   if (w.rank() != x.rank() || groups < 1 || x.dims[1] != w.dims[1] * groups || gradient.dims[1] != w.dims[0] ||
       w.dims[0] % groups != 0 || gradient.dims[0] != x.dims[0])
     return Status::shape(label + ": the gradient, X and W do not fit each other");
-  const ConvSizes of{.batch = static_cast<size_t>(x.dims[0]),
-                     .groups = static_cast<size_t>(groups),
-                     .inputs = static_cast<size_t>(w.dims[1]),
-                     .outputs = static_cast<size_t>(w.dims[0] / groups),
-                     .image = imageOf(axes),
-                     .places = placesOf(axes),
-                     .window = w.inner(1)};
+  ConvGradient of{.batch = static_cast<size_t>(x.dims[0]),
+                  .groups = static_cast<size_t>(groups),
+                  .inputs = static_cast<size_t>(w.dims[1]),
+                  .outputs = static_cast<size_t>(w.dims[0] / groups),
+                  .axes = {axes[0], axes[1], axes[2]},
+                  .dy = gradient.floats(),
+                  .x = x.floats(),
+                  .filters = w.floats()};
   for (const PoolAxis& axis : axes)
     if (axis.kernel == 0 || axis.stride == 0 || axis.dilation == 0 || axis.output == 0 || axis.input == 0)
       return Status::shape(label + ": a window of nothing has no gradient");
   if (c.wants(1))
-    if (Status status = filterGradient(c, axes, of); !status.ok()) return status;
-  return c.wants(0) ? inputGradient(c, axes, of) : Status::success();
+    if (Status status = filterGradient(*c.execution, of, c.out(1).floats()); !status.ok()) return status;
+  return c.wants(0) ? inputGradient(*c.execution, of, c.out(0).floats()) : Status::success();
 }
 
 const OpRuns runs({
