@@ -3,6 +3,8 @@ import type { PareError } from "../../errors.js";
 import type { Model } from "../../model/index.js";
 import { formatPlural } from "../../report/format.js";
 import type { Report } from "../../report/index.js";
+import { tidy } from "../../rewrite/canonical.js";
+import { evaluateConstants } from "../../run/session.js";
 import type { Resolved } from "../options.js";
 import type { WeightWork } from "../work.js";
 import { Reference, type IntegerValue } from "./accuracy.js";
@@ -27,6 +29,7 @@ export async function quantizeStatic(
   work: WeightWork,
   report: Report,
 ): Promise<() => Promise<void>> {
+  if (options.tidy) tidy(model, evaluateConstants);
   const original = model.clone();
   const { minimumSnrDb, calibration, heldBack = calibration! } = options;
   const ranges = await observe(original, options, report);

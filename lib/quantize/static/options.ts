@@ -36,6 +36,11 @@ export interface StaticOptions {
   /** "entropy": bins that a distribution is squeezed into. Default 128. */
   quantizedBins?: number;
   /**
+   * Whether batch normalizations, and factors and sums a channel, first go into the convolutions beside them, as
+   * onnxruntime.quantization's quant_pre_process does: what is not left in between is not rounded. Default true.
+   */
+  tidy?: boolean;
+  /**
    * Decibels between the float model's outputs and their difference from the quantized model's that must be reached: the
    * operators that harm most stay float until they are. Takes a run of the model for each operator. Default: none.
    */
@@ -46,7 +51,7 @@ export interface StaticOptions {
 
 export const staticOptionNames = [
   ...(["calibration", "method", "format", "activationType", "activationSymmetric", "calibrationSymmetric"] as const),
-  ...(["movingAverage", "percentile", "bins", "quantizedBins", "minimumSnrDb", "heldBack"] as const),
+  ...(["movingAverage", "percentile", "bins", "quantizedBins", "tidy", "minimumSnrDb", "heldBack"] as const),
 ] satisfies (keyof StaticOptions)[];
 
 /** Options with every default in place; `calibration` is there in mode "static". */
@@ -60,7 +65,7 @@ export function resolveStatic(options: StaticOptions, isStatic: boolean, dtype: 
   choice(method, "method", calibrationMethods);
   choice(format, "format", staticFormats);
   choice(activationType, "activationType", ["int8", "uint8"]);
-  for (const name of ["activationSymmetric", "calibrationSymmetric", "movingAverage"] as const)
+  for (const name of ["activationSymmetric", "calibrationSymmetric", "movingAverage", "tidy"] as const)
     if (options[name] !== undefined && typeof options[name] !== "boolean")
       throw new PareError("PARE_OPTION", `${name} must be true or false; got ${JSON.stringify(options[name])}.`);
   const given: unknown = calibration;
@@ -95,6 +100,7 @@ export function resolveStatic(options: StaticOptions, isStatic: boolean, dtype: 
     activationSymmetric: options.activationSymmetric ?? false,
     calibrationSymmetric: options.calibrationSymmetric ?? method === "percentile",
     movingAverage: options.movingAverage ?? false,
+    tidy: options.tidy ?? true,
   };
 }
 
