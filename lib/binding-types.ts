@@ -139,8 +139,8 @@ export type NativePlan = object & { readonly plan: unique symbol };
 
 /** A plan tied to one buffer: see native/binding/bound-plan.cc. */
 export interface NativeBoundPlan {
-  /** Runs with the feeds that `memory` holds, and leaves the results there. */
-  run: () => void;
+  /** Runs with the feeds that `memory` holds, and leaves the results there; or gives everything back, for good. */
+  run: (isEnd?: true) => void;
   memory: ArrayBuffer;
   /** Bytes from the buffer's beginning to each feed. */
   inputs: number[];
@@ -341,6 +341,9 @@ export interface Binding {
   bindPlan(plan: NativePlan, header: Float64Array, threads?: number): NativeBoundPlan | undefined;
   releasePlan(plan: NativePlan): void;
   trimPlan(plan: NativePlan): void;
+  /** A number by which `sharedPlan` finds the same plan in any thread of the process, as long as one has it. */
+  sharePlan(plan: NativePlan): number;
+  sharedPlan(number: number): NativePlan;
   /** Begins to count each node's time, from zero, or ends that. */
   profilePlan(plan: NativePlan, isOn: boolean): void;
   /** What was counted: nanoseconds of each node of the main graph, in its order, over so many runs. */

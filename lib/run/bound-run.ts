@@ -15,9 +15,9 @@ interface Slot {
 export class BoundRun {
   readonly #inputs: Slot[];
   readonly #outputs: Slot[];
-  readonly #run: () => void;
+  readonly #run: (isEnd?: true) => void;
 
-  private constructor(inputs: Slot[], outputs: Slot[], run: () => void) {
+  private constructor(inputs: Slot[], outputs: Slot[], run: (isEnd?: true) => void) {
     this.#inputs = inputs;
     this.#outputs = outputs;
     this.#run = run;
@@ -48,6 +48,11 @@ export class BoundRun {
       slot(outputNames[i]!, dataTypeOf(dtype)!, dims, offset),
     );
     return new BoundRun(inputs, outputs, bound.run);
+  }
+
+  /** Gives the memory back; it runs no more. */
+  release(): void {
+    this.#run(true);
   }
 
   /** Takes the feeds, if they are of these types and shapes and there are no others. */

@@ -1,6 +1,7 @@
 /** Running models: in pare's own engine, or in the optional onnxruntime-node. */
 export { compile, InferenceSession } from "./session.js";
-export type { CompileOptions, Fetches, NodeStats, RunOptions, SessionStats } from "./session.js";
+export type { Fetches, RunOptions } from "./session.js";
+export type { CompileOptions, NodeStats, SessionStats, SharedSession } from "./plan.js";
 export { PlanSummary, profile, type ProfileOptions } from "./profile.js";
 export { listSupportedBackends } from "./backend.js";
 export { compare, type CompareOptions } from "./compare.js";

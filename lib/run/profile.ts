@@ -9,7 +9,8 @@ import type { FusionOutcome } from "../rewrite/fusion/index.js";
 import { describeInputs, generateInputs, type InputDescription } from "./inputs.js";
 import type { Runnable } from "./onnxruntime.js";
 import { nameOf } from "./runtime.js";
-import { compile, type CompileOptions, type NodeStats, type SessionStats } from "./session.js";
+import type { CompileOptions, NodeStats, SessionStats } from "./plan.js";
+import { compile } from "./session.js";
 
 export interface ProfileOptions extends LongCall, CompileOptions {
   /** Values of inputs; others are made up. */

@@ -5,55 +5,22 @@ import type { NativeResult, NativePlan, TypedArray } from "../binding-types.js";
 import { PareError } from "../errors.js";
 import { BoundRun } from "./bound-run.js";
 import { offLoop } from "../kernels/kernel.js";
-import { describe } from "../model/describe.js";
 import { codeOf, dataTypeOf, type DataType } from "../model/dtype.js";
 import { load, type Model } from "../model/index.js";
-import type { Value } from "../model/value.js";
 import { typedArrayOf, Weight } from "../model/weight.js";
-import { canonical } from "../rewrite/canonical.js";
-import type { FusionOptions, FusionOutcome } from "../rewrite/fusion/index.js";
-
-export interface CompileOptions {
-  /** Threads of a run; default: `PARE_THREADS`, else the processors that this process may use. */
-  threads?: number;
-  /** Whether nodes are fused and constants computed ahead; `without` leaves fusions out by name. Default true. */
-  optimize?: boolean | FusionOptions;
-  /** Bytes; a run that would take more is refused (PARE_MEMORY) before it takes any. Default: three quarters of the memory. */
-  memoryLimit?: number;
-}
-
-/** What training compiles with beside the options. */
-export interface Variables {
-  /** Initializers that runs change in their own bytes, which other sessions may share. */
-  variables: readonly string[];
-  /** Values that become those of variables after a run: [value, variable]. */
-  updates?: readonly (readonly [string, string])[];
-}
+import {
+  createPlan,
+  tensorType,
+  type CompileOptions,
+  type PlanFace,
+  type SessionStats,
+  type SharedSession,
+  type Variables,
+} from "./plan.js";
 
 export interface RunOptions extends Common.RunOptions {
   /** Aborts the run soon, between two of its pieces; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
-}
-
-/** A node of the model as it runs. */
-export interface NodeStats {
-  name: string;
-  op: string;
-  /** Empty for ONNX's own operators. */
-  domain: string;
-  outputs: readonly string[];
-  /** Mean of the profiled runs. 0 for what costs nothing: views, and what shapes alone tell. */
-  milliseconds: number;
-}
-
-export interface SessionStats {
-  /** In the order in which they run. */
-  nodes: readonly NodeStats[];
-  /** What became of every place where nodes might be fused. */
-  fusions: readonly FusionOutcome[];
-  /** Memory of one run at the latest shapes, beside weights, feeds and results; 0 before the first run. */
-  arenaBytes: number;
-  profiledRuns: number;
 }
 
 /** Which outputs: their names, or tensors whose buffers take the results (null: a new one). */
@@ -66,45 +33,24 @@ export class InferenceSession implements Common {
   readonly inputMetadata: readonly Common.ValueMetadata[];
   readonly outputMetadata: readonly Common.ValueMetadata[];
   readonly #plan: NativePlan;
-  readonly #threads: number | undefined;
-  /** Everything that may be fed, in the plan's order: inputs, and initializers that a feed overrides. */
-  readonly #feedNames: readonly string[];
+  readonly #face: PlanFace;
   readonly #inputs: ReadonlySet<string>;
-  readonly #nodes: readonly Omit<NodeStats, "milliseconds">[];
-  readonly #fusions: readonly FusionOutcome[];
   #bound: BoundRun | undefined;
   #lastShapes = "";
 
-  /** @internal Sessions come from `compile` and `InferenceSession.create`. */
-  constructor(model: Model, { threads, memoryLimit, optimize = true }: CompileOptions = {}, changing?: Variables) {
-    // Variables are not to be folded, nor their names lost.
-    const { model: compiled, outcomes } =
-      optimize === false || changing
-        ? { model, outcomes: [] }
-        : canonical(model, evaluateConstants, optimize === true ? {} : optimize);
-    const { words, strings, bytes, scopes } = describe(compiled, "all");
-    const numberOf = (name: string): number => scopes.get(compiled.graph)!.get(name)!;
-    this.#plan = binding.createPlan(words, strings, bytes, {
-      ...(threads === undefined ? {} : { threads }),
-      ...(memoryLimit === undefined ? {} : { memoryLimit }),
-      ...(changing && {
-        variables: Int32Array.from(changing.variables, numberOf),
-        updates: Int32Array.from((changing.updates ?? []).flat(), numberOf),
-      }),
-    });
-    this.#threads = threads;
-    const { inputs, outputs } = model.graph;
-    // As in ONNX Runtime, an input that has a value already is not listed, and may still be fed.
-    const needed = inputs.filter(({ name }) => !model.graph.weight(name));
-    this.inputNames = needed.map(({ name }) => name);
-    this.outputNames = outputs.map(({ name }) => name);
-    this.inputMetadata = needed.map(metadataOf);
-    this.outputMetadata = outputs.map(metadataOf);
-    // Of the plan: old files list every weight as an input, and newer operators end that.
-    this.#feedNames = compiled.graph.inputs.map(({ name }) => name);
-    this.#inputs = new Set(this.#feedNames);
-    this.#fusions = outcomes;
-    this.#nodes = compiled.graph.nodes.map(({ name, opType: op, domain, outputs }) => ({ name, op, domain, outputs }));
+  /** @internal Sessions come from `compile`, `InferenceSession.create` and `InferenceSession.fromShared`. */
+  constructor(source: Model | SharedSession, options: CompileOptions = {}, changing?: Variables) {
+    const { plan, face } =
+      "face" in source
+        ? { plan: binding.sharedPlan(source.plan), face: source.face }
+        : createPlan(source, options, changing, evaluateConstants);
+    this.#plan = plan;
+    this.#face = face;
+    this.inputNames = face.inputs.map(({ name }) => name);
+    this.outputNames = face.outputs.map(({ name }) => name);
+    this.inputMetadata = face.inputs;
+    this.outputMetadata = face.outputs;
+    this.#inputs = new Set(face.feedNames);
   }
 
   /** Loads and compiles a model: its path, or its bytes. ONNX Runtime's own options are taken and mean nothing here, save `intraOpNumThreads` and `externalData`. */
@@ -126,7 +72,20 @@ export class InferenceSession implements Common {
   }
 
   /**
-   * Runs the model off the event loop. Buffers of feeds must not change meanwhile.
+   * A session of the same plan, weights and all, that another thread made: `share()` there, `postMessage`, this here. The
+   * memory is one; runs of all go on at once. Throws PARE_OPTION where no session of the plan is left.
+   */
+  static fromShared(shared: SharedSession): InferenceSession {
+    return new InferenceSession(shared);
+  }
+
+  /** What `fromShared` takes in a worker thread; this session must live until that has. */
+  share(): SharedSession {
+    return { plan: binding.sharePlan(this.#plan), face: this.#face };
+  }
+
+  /**
+   * Runs the model off the event loop. Feeds are taken as they are when it is called.
    * @param fetches names of outputs, or `{ name: Tensor | null }`: a tensor's buffer takes that result. Default: all.
    */
   run(feeds: Common.FeedsType, options?: RunOptions): Promise<Common.ReturnType>;
@@ -140,7 +99,7 @@ export class InferenceSession implements Common {
     const { header, arrays } = this.#readFeeds(feeds);
     const outs = this.#readFetches(fetches);
     const raw = await offLoop((call) => binding.runPlan(this.#plan, header, arrays, outs?.buffers, call), {
-      ...(this.#threads === undefined ? {} : { threads: this.#threads }),
+      ...(this.#face.threads === undefined ? {} : { threads: this.#face.threads }),
       ...(options.signal ? { signal: options.signal } : {}),
     });
     return this.#makeResults(raw as NativeResult[], outs);
@@ -155,7 +114,7 @@ export class InferenceSession implements Common {
     const { header, arrays } = this.#readFeeds(feeds);
     this.#bind(header, feeds);
     const outs = this.#readFetches(fetches);
-    const raw = binding.runPlan(this.#plan, header, arrays, outs?.buffers, this.#threads);
+    const raw = binding.runPlan(this.#plan, header, arrays, outs?.buffers, this.#face.threads);
     return this.#makeResults(raw as NativeResult[], outs);
   }
 
@@ -163,22 +122,35 @@ export class InferenceSession implements Common {
   #bind(header: Float64Array, feeds: Common.FeedsType): void {
     const shapes = header.join();
     if (shapes === this.#lastShapes) return;
+    this.#unbind();
     this.#lastShapes = shapes;
     const tensors = feeds as Record<string, Tensor>;
-    this.#bound = BoundRun.create(this.#plan, header, tensors, this.#feedNames, this.outputNames, this.#threads);
+    this.#bound = BoundRun.create(
+      this.#plan,
+      header,
+      tensors,
+      this.#face.feedNames,
+      this.outputNames,
+      this.#face.threads,
+    );
+  }
+
+  #unbind(): void {
+    this.#bound?.release();
+    this.#bound = undefined;
+    this.#lastShapes = "";
   }
 
   /** Gives the plan's memory back; a run that goes on ends first. The session cannot run afterwards. */
   release(): Promise<void> {
-    this.#bound = undefined;
+    this.#unbind();
     binding.releasePlan(this.#plan);
     return Promise.resolve();
   }
 
   /** Gives back the memory that waits for the next run. */
   trim(): void {
-    this.#bound = undefined;
-    this.#lastShapes = "";
+    this.#unbind();
     binding.trimPlan(this.#plan);
   }
 
@@ -193,8 +165,11 @@ export class InferenceSession implements Common {
   /** What the session made of the model, and where the time of the runs since `startProfiling` went. */
   get stats(): SessionStats {
     const { arenaBytes, runs, nanoseconds } = binding.planStats(this.#plan);
-    const nodes = this.#nodes.map((node, i) => ({ ...node, milliseconds: nanoseconds[i]! / 1e6 / Math.max(1, runs) }));
-    return { nodes, fusions: this.#fusions, arenaBytes, profiledRuns: runs };
+    const nodes = this.#face.nodes.map((node, i) => ({
+      ...node,
+      milliseconds: nanoseconds[i]! / 1e6 / Math.max(1, runs),
+    }));
+    return { nodes, fusions: this.#face.fusions, arenaBytes, profiledRuns: runs };
   }
 
   #readArguments(first?: Fetches | RunOptions, second?: RunOptions): [Fetches | undefined, RunOptions] {
@@ -209,9 +184,12 @@ export class InferenceSession implements Common {
   #readFeeds(feeds: Common.FeedsType): { header: Float64Array; arrays: (TypedArray | undefined)[] } {
     for (const name in feeds)
       if (!this.#inputs.has(name))
-        throw new PareError("PARE_OPTION", `there is no input "${name}"; the model takes ${quoted(this.#feedNames)}.`);
+        throw new PareError(
+          "PARE_OPTION",
+          `there is no input "${name}"; the model takes ${quoted(this.#face.feedNames)}.`,
+        );
     const words: number[] = [];
-    const arrays = this.#feedNames.map((name) => {
+    const arrays = this.#face.feedNames.map((name) => {
       const feed = feeds[name];
       if (feed === undefined) {
         words.push(-1);
@@ -301,17 +279,6 @@ function isTensor(value: unknown): value is Tensor {
 
 function tensorOf(name: string, dtype: DataType, dims: readonly number[], data: ArrayBuffer): Tensor {
   return new Tensor(tensorType(name, dtype) as "float32", typedArrayOf(dtype, data) as Float32Array, dims);
-}
-
-function metadataOf({ name, dtype, dims }: Value): Common.ValueMetadata {
-  if (dtype === undefined) return { name, isTensor: false };
-  return { name, isTensor: true, type: tensorType(name, dtype), shape: (dims ?? []).map((dim) => dim ?? "") };
-}
-
-function tensorType(name: string, dtype: DataType): Tensor.Type {
-  if (dtype === "bfloat16" || dtype.startsWith("float8") || dtype === "float4e2m1" || dtype.startsWith("complex"))
-    throw new PareError("PARE_UNSUPPORTED", `"${name}" is ${dtype}, which no Tensor holds; Cast it in the model.`);
-  return dtype as Tensor.Type;
 }
 
 export type { OnnxValue };

@@ -1,6 +1,6 @@
 // bindPlan(plan, header) → { run, memory, inputs, outputs }: a plan tied to one buffer for feeds and results of one set
-// of shapes, so that a run of microseconds is one call without arguments. Undefined where the run is too large for
-// that, or only a run tells its results' dimensions.
+// of shapes, so that a run of microseconds is one call without arguments; run(true) gives the memory back. Undefined
+// where the run is too large for that, or only a run tells its results' dimensions.
 #include "binding/arguments.h"
 #include "binding/plan.h"
 #include "engine/frame.h"
@@ -22,6 +22,13 @@ struct BoundPlan {
 
 Napi::Value runBound(const Napi::CallbackInfo& info) {
   auto& bound = *static_cast<BoundPlan*>(info.Data());
+  if (info.Length() > 0) {
+    // The end: memory goes back now, not when the function is collected.
+    bound.frame.reset();
+    bound.plan.reset();
+    bound.kept.clear();
+  }
+  if (!bound.frame) return info.Env().Undefined();
   check(info.Env(), bound.frame->execute(bound.execution, bound.results));
   return info.Env().Undefined();
 }
