@@ -173,22 +173,22 @@ PoolAxis axisOf(size_t input, size_t kernel, size_t stride, size_t dilation, siz
 }
 
 TEST_P(Gradients, OfConvolutions) {
-  const PoolAxis one = axisOf(1, 1, 1, 1, 0, 0);
+  const PoolAxis unit = axisOf(1, 1, 1, 1, 0, 0);
   struct Case {
     size_t batch, groups, inputs, outputs;
     PoolAxis axes[3];
   };
   const Case cases[] = {
-      {1, 1, 1, 1, {one, one, axisOf(1, 1, 1, 1, 0, 0)}},
-      {70, 1, 3, 5, {one, axisOf(12, 5, 1, 1, 0, 0), axisOf(11, 5, 1, 1, 0, 0)}},
-      {3, 2, 2, 3, {one, axisOf(9, 3, 2, 1, 1, 0), axisOf(8, 3, 2, 1, 1, 1)}},
-      {2, 1, 3, 4, {one, axisOf(10, 3, 1, 2, 2, 1), axisOf(7, 2, 3, 1, 0, 1)}},
-      {5, 7, 1, 1, {one, axisOf(6, 3, 1, 1, 1, 1), axisOf(5, 3, 1, 1, 1, 1)}},
+      {1, 1, 1, 1, {unit, unit, axisOf(1, 1, 1, 1, 0, 0)}},
+      {70, 1, 3, 5, {unit, axisOf(12, 5, 1, 1, 0, 0), axisOf(11, 5, 1, 1, 0, 0)}},
+      {3, 2, 2, 3, {unit, axisOf(9, 3, 2, 1, 1, 0), axisOf(8, 3, 2, 1, 1, 1)}},
+      {2, 1, 3, 4, {unit, axisOf(10, 3, 1, 2, 2, 1), axisOf(7, 2, 3, 1, 0, 1)}},
+      {5, 7, 1, 1, {unit, axisOf(6, 3, 1, 1, 1, 1), axisOf(5, 3, 1, 1, 1, 1)}},
       {2, 1, 2, 2, {axisOf(5, 2, 2, 1, 0, 1), axisOf(4, 3, 1, 1, 1, 1), axisOf(6, 2, 1, 3, 3, 0)}},
-      {4, 1, 9, 17, {one, one, axisOf(40, 9, 1, 1, 0, 0)}},
-      {2, 1, 8, 6, {one, axisOf(5, 1, 1, 1, 0, 0), axisOf(5, 1, 1, 1, 0, 0)}},
+      {4, 1, 9, 17, {unit, unit, axisOf(40, 9, 1, 1, 0, 0)}},
+      {2, 1, 8, 6, {unit, axisOf(5, 1, 1, 1, 0, 0), axisOf(5, 1, 1, 1, 0, 0)}},
       // A window wider than the image, and padding that no element of the image is under.
-      {1, 1, 2, 3, {one, axisOf(2, 5, 1, 1, 4, 4), axisOf(3, 4, 2, 1, 3, 3)}},
+      {1, 1, 2, 3, {unit, axisOf(2, 5, 1, 1, 4, 4), axisOf(3, 4, 2, 1, 3, 3)}},
   };
   for (const Case& one : cases) {
     ConvGradient of{.batch = one.batch,
