@@ -2,6 +2,7 @@
 #include "engine/blob.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -113,6 +114,12 @@ Blob::~Blob() {
     munmap(data_ - before_, mappedLength_);
   else
     std::free(data_);
+}
+
+void returnFreePages() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }
 
 }  // namespace pare

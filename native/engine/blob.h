@@ -40,4 +40,7 @@ class Blob {
   size_t before_;        // bytes mapped before the first: mappings begin on pages
 };
 
+// Hands pages back to the system that hold nothing any more; the C library would keep those between others that do.
+void returnFreePages();
+
 }  // namespace pare

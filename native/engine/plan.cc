@@ -34,7 +34,14 @@ Plan::Plan(std::unique_ptr<Graph> graph, PlanOptions options)
       states_(graph_->blocks.size()),
       profile_(main().nodes.size()) {}
 
-Plan::~Plan() = default;
+Plan::~Plan() {
+  frames_.clear();
+  layouts_.clear();
+  states_.clear();
+  graph_.reset();
+  options_.kept.clear();
+  returnFreePages();
+}
 
 Status Plan::create(std::unique_ptr<Graph> graph, PlanOptions options, std::unique_ptr<Plan>& plan) {
   std::unique_ptr<Plan> made(new Plan(std::move(graph), std::move(options)));
@@ -237,6 +244,7 @@ void Plan::trim() {
   const std::lock_guard lock(mutex_);
   frames_.clear();
   layouts_.clear();
+  returnFreePages();
 }
 
 size_t Plan::arenaBytes() {
