@@ -2,9 +2,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { compile, load, quantize, Tensor, type QuantizeOptions } from "../lib/index.js";
-import { createOnnxRuntimeSession } from "../lib/run/onnxruntime.js";
-import { commonWords, inputOf, recognition, renderWords } from "./frame/words.js";
+import { load, quantize, Tensor, type QuantizeOptions } from "../lib/index.js";
+import { commonWords, countRight, inputOf, readWords, recognition, renderWords } from "./frame/words.js";
 import type { BenchReport } from "./frame/report.js";
 
 export const title = "Words read by PP-OCR's recognition, statically quantized";
@@ -34,7 +33,7 @@ export async function run(report: BenchReport): Promise<void> {
   report.progress("rendering");
   const words = await renderWords(all.slice(0, count));
   const others = await renderWords(all.slice(-calibrationCount));
-  const { file, read } = await recognition();
+  const { file } = await recognition();
   const model = await load(file);
   const input = model.graph.inputs[0]!.name;
   const calibration = others.map((word) => {
@@ -47,26 +46,12 @@ export async function run(report: BenchReport): Promise<void> {
     const row = report.table(`Of ${count} words right; calibrated on ${calibrationCount} others`, [
       ...["form", "bytes", "pare", "points fewer", "onnxruntime-node", "points fewer", "read alike"],
     ]);
-    const readAll = async (path: string, runtime: "pare" | "onnxruntime"): Promise<string[]> => {
-      const session =
-        runtime === "pare" ? await compile(path, { threads }) : await createOnnxRuntimeSession(path, { threads });
-      const [output] = session.outputNames as [string];
-      const texts: string[] = [];
-      for (const word of words) {
-        const { data, dims } = inputOf(word);
-        const results = await session.run({ [input]: new Tensor("float32", data, dims) });
-        const { data: scores, dims: shape } = results[output]!;
-        texts.push(read(scores as Float32Array, shape.at(-1)!));
-      }
-      await session.release();
-      return texts;
-    };
     let float: { pare: number; onnxruntime: number } | undefined;
     const add = async (name: string, path: string, bytes: number): Promise<void> => {
       report.progress(name);
-      const [pare, onnxruntime] = [await readAll(path, "pare"), await readAll(path, "onnxruntime")];
-      const right = (texts: readonly string[]): number => texts.filter((text, i) => text === words[i]!.text).length;
-      const found = { pare: right(pare), onnxruntime: right(onnxruntime) };
+      const pare = await readWords(path, words, { runtime: "pare", threads });
+      const onnxruntime = await readWords(path, words, { runtime: "onnxruntime", threads });
+      const found = { pare: countRight(pare, words), onnxruntime: countRight(onnxruntime, words) };
       float ??= found;
       const points = (one: number, of: number): string => ((100 * (of - one)) / count).toFixed(2);
       row(

@@ -5,6 +5,8 @@ import { alphabetOf, decodeCtc } from "../../lib/demo/ocr/ctc.js";
 import { plain, planes } from "../../lib/demo/ocr/pixels.js";
 import { createRenderer, type Picture } from "../../lib/demo/ocr/render.js";
 import { findAssets } from "../../lib/demo/ocr/tasks.js";
+import { Tensor } from "../../lib/index.js";
+import { createSession, type RuntimeName } from "../../lib/run/runtime.js";
 
 /** A word, and what it looks like. */
 export interface RenderedWord {
@@ -55,4 +57,33 @@ export async function recognition(): Promise<{
   const { models } = findAssets();
   const alphabet = alphabetOf(await readFile(models.keys, "utf8"));
   return { file: models.rec, read: (scores, classes) => decodeCtc(scores, classes, alphabet) };
+}
+
+/** What the recognition model in a file reads in each word, in either runtime. `moved` changes every other value by that share. */
+export async function readWords(
+  file: string,
+  words: readonly RenderedWord[],
+  { runtime, threads, moved = 0 }: { runtime: RuntimeName; threads: number; moved?: number },
+): Promise<string[]> {
+  const { read } = await recognition();
+  const session = await createSession(file, { runtime, threads });
+  try {
+    const [input, output] = [session.inputNames[0]!, session.outputNames[0]!];
+    const texts: string[] = [];
+    for (const word of words) {
+      const { data, dims } = inputOf(word);
+      const values = moved === 0 ? data : data.map((value, i) => (i % 2 === 0 ? value * (1 + moved) : value));
+      const results = await session.run({ [input]: new Tensor("float32", values, dims) });
+      const { data: scores, dims: shape } = results[output]!;
+      texts.push(read(scores as Float32Array, shape.at(-1)!));
+    }
+    return texts;
+  } finally {
+    await session.release();
+  }
+}
+
+/** How many words were read to the letter. */
+export function countRight(texts: readonly string[], words: readonly RenderedWord[]): number {
+  return words.filter(({ text }, i) => texts[i] === text).length;
 }

