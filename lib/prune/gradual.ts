@@ -1,6 +1,7 @@
 /** Pruning step by step: rank, prune, retrain with the zeros held, measure on held-back data, and go on (Han et al. 2015). */
-import { PareError } from "../errors.js";
 import type { Batches } from "../data/index.js";
+import { teachingOf, type TeachingOptions } from "../distill/teaching.js";
+import { PareError } from "../errors.js";
 import type { Model } from "../model/index.js";
 import type { LongCall } from "../progress.js";
 import { Report, type HistoryRow } from "../report/index.js";
@@ -14,6 +15,8 @@ import type { Pruned } from "./index.js";
 /** How training goes on after each pruning: `train`'s options, its epochs those of one step. */
 export interface RetrainOptions extends Omit<TrainOptions, "inPlace" | "best" | "patience"> {
   data: Batches;
+  /** The loss is that of `distill`, with this teacher: the dense model itself, or a better one. Default: none. */
+  teacher?: { model: Model } & Omit<TeachingOptions, "cache">;
 }
 
 export const pruneSchedules = ["oneShot", "linear", "cubic"] as const;
@@ -51,7 +54,7 @@ export async function pruneGradually(
   const shares = sharesOf(schedule, steps);
   if (!(regrow >= 0 && regrow < 1))
     throw new PareError("PARE_OPTION", `regrow must be at least 0 and below 1; got ${regrow}.`);
-  const { data, ...training } = retrain;
+  const { data, teacher, ...training } = retrain;
   const { signal, threads, scope, importance } = options;
   // Which weights there are to prune; scores are not needed for that.
   const first = await oneShot(model, { ...options, importance: "magnitude", inPlace: false, sparsity: goal });
@@ -61,16 +64,23 @@ export async function pruneGradually(
     ...(onProgress ? { onProgress } : {}),
     ...(threads === undefined ? {} : { threads }),
   };
+  const taught =
+    teacher && teachingOf(model, teacher.model, { ...teacher, cache: true }, { threads: training.threads ?? threads });
   const loop = await Loop.create(
     model,
     data,
-    { ...call, ...training },
+    { ...call, ...training, ...(taught && { loss: taught.loss }) },
     {
+      ...taught?.extras,
       masked: new Set(first.report.rows.map(({ name }) => name)),
       epochs: epochsEach * shares.length,
-      settings: { sparsity: goal, schedule, steps, regrow, scope, importance, epochs: epochsEach },
+      settings: {
+        ...taught?.extras.settings,
+        ...{ sparsity: goal, schedule, steps, regrow, scope, importance, epochs: epochsEach },
+      },
     },
-  );
+    // The teacher has answered for every example by now.
+  ).finally(() => taught?.release());
   try {
     const { trainer } = loop;
     const memo = (loop.memo ??= { before: await loop.measure(), steps: [], epochs: 0, stopped: false }) as Memo;

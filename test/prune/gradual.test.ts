@@ -70,6 +70,23 @@ test("weights come back where the gradient is largest, and the sparsity is kept"
   await expectRejection(prune(trained, { ...options, regrow: 1, retrain: still }), "PARE_OPTION", /regrow must be/);
 });
 
+test("retrains with a teacher's answers instead of the labels", async () => {
+  const wrong = { x: data.x, y: Int32Array.from(data.y, (label) => (label + 1) % 3) };
+  const still = { epochs: 10, batchSize: 32, optimizer, validation: data };
+  const retrained = (teacher?: { model: Model; alpha: number }): Promise<Model> =>
+    prune(trained, {
+      ...{ sparsity: 0.5, steps: 1, scope: "global" },
+      retrain: { ...still, data: wrong, ...(teacher ? { teacher } : {}) },
+    });
+  // Without the labels' share in the loss nothing tells of them but the teacher.
+  const taught = await retrained({ model: trained, alpha: 1 });
+  expect((await pare.evaluate(taught, data)).accuracy).toBeGreaterThan(0.9);
+  expect((await pare.evaluate(await retrained(), data)).accuracy).toBeLessThan(0.2);
+  const classes = sequential([dense(4)], { input: [2], seed: 1 });
+  await expectRejection(retrained({ model: classes, alpha: 1 }), "PARE_SHAPE", /3 classes and the teacher 4/);
+  await expectRejection(retrained({ model: trained, alpha: 2 }), "PARE_OPTION", /alpha/);
+});
+
 test("the scan tells what each layer bears alone, the most sensitive first", async () => {
   const found = await pare.scanSensitivity(trained, data, {
     sparsities: [0.2, 0.9],
