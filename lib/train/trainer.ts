@@ -1,4 +1,6 @@
 /** What trains a model step by step, and measures it: two plans over one set of weights. */
+import { performance } from "node:perf_hooks";
+import { setImmediate } from "node:timers/promises";
 import { Tensor } from "onnxruntime-common";
 import { PareError } from "../errors.js";
 import { Build, Weight, type Model } from "../model/index.js";
@@ -28,6 +30,9 @@ const mostParts = 2 ** 10;
 /** A score above every gradient's. */
 const largest = 1e30;
 
+/** Milliseconds that the event loop may wait for a step: handing a shorter one to another thread takes as long as itself. */
+const shortStepMs = 2;
+
 export class Trainer {
   /** Steps done. */
   steps = 0;
@@ -42,6 +47,9 @@ export class Trainer {
   readonly #rate = new Tensor("float32", new Float32Array(1), []);
   readonly #rates: Tensor;
   readonly #number = new Tensor("int64", new BigInt64Array(1), []);
+  /** How long the latest step took, and how long those that the event loop waited for since it was last free. */
+  #latestMs = Infinity;
+  #waitedMs = 0;
   #evaluation: { session: InferenceSession; loss: string; correct: string | undefined } | undefined;
 
   constructor(model: Model, options: TrainerOptions) {
@@ -133,7 +141,7 @@ export class Trainer {
       [graph.rate]: this.#rate,
       [graph.step]: this.#number,
     };
-    const results = await session.run(feeds);
+    const results = await this.#runShort(session, feeds);
     const value = results[loss]!.data[0] as number;
     if (Number.isFinite(value)) return value;
     const culprit = await this.#firstNotFinite(feeds);
@@ -142,6 +150,18 @@ export class Trainer {
       "PARE_NAN",
       `the loss of step ${this.steps} is ${value}${culprit}: training has diverged. A smaller lr (now ${Number(rate.toPrecision(6))}) or clipNorm may help; the training's model has the best weights so far.`,
     );
+  }
+
+  /** Runs on the event loop what is short, which comes to the same; others have their turn at least every few milliseconds. */
+  async #runShort(session: InferenceSession, feeds: Record<string, Tensor>): Promise<Record<string, Tensor>> {
+    const begin = performance.now();
+    const isShort = this.#latestMs < shortStepMs;
+    const results = isShort ? session.runSync(feeds) : await session.run(feeds);
+    this.#latestMs = performance.now() - begin;
+    this.#waitedMs += this.#latestMs;
+    if (isShort && this.#waitedMs >= shortStepMs) await setImmediate();
+    if (this.#waitedMs >= shortStepMs) this.#waitedMs = 0;
+    return results;
   }
 
   /** In words: what first gave no number. The weights are those before the step, which such a loss leaves alone. */

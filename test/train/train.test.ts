@@ -53,6 +53,27 @@ test("the same seed gives the same bits on any number of threads, another one ot
   expect((await run(8, 1)).equals(first)).toBe(false);
 });
 
+test.each(Object.entries(pare.optimizers))(
+  "%s steps alike along one example and along it twice",
+  async (_, optimizer) => {
+    const [x, y] = [Float32Array.from({ length: 40 }, (_unused, i) => Math.sin(i)), BigInt64Array.of(2n)];
+    const net = sequential([dense(33), relu(), dense(17), tanh(), dense(3)], { input: [40], seed: 9 });
+    const weightsAfter = async (copies: number): Promise<Float32Array> => {
+      const times = <T extends number | bigint>(values: ArrayLike<T>): T[] =>
+        Array.from({ length: copies }, () => Array.from(values)).flat();
+      const data = {
+        x: new Tensor("float32", Float32Array.from(times(x)), [copies, 40]),
+        y: new Tensor("int64", BigInt64Array.from(times(y)), [copies]),
+      };
+      const options = { epochs: 6, batchSize: copies, optimizer: optimizer({ lr: 0.02 }), regularize: [pare.l2(1e-3)] };
+      const model = await train(net, data, { ...options, validation: data, best: false }).finish();
+      return Float32Array.from([...model.graph.weights()].flatMap(([, weight]) => [...weight.toFloats()]));
+    };
+    const [once, twice] = [await weightsAfter(1), await weightsAfter(2)];
+    expect(once.some((value, i) => Math.abs(value - twice[i]!) > 1e-5)).toBe(false);
+  },
+);
+
 test("regularizers shrink weights; proximal l1 makes exact zeros; biases stay out", async () => {
   const data = spirals(300);
   const weightsOf = async (regularize: pare.Regularizer[]): Promise<Float32Array> => {

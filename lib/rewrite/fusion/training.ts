@@ -1,6 +1,6 @@
 /** Fusions of a training step, whose weights change from run to run: transposes and factors that a product takes in. */
-import type { AttributeValue, Node } from "../../model/index.js";
-import type { Fusion, Site } from "./site.js";
+import type { Node } from "../../model/index.js";
+import { attributesOf, type Fusion, type Site } from "./site.js";
 
 /** The source of a Transpose of the last two dimensions. */
 function turnedSource(site: Site, name: string | undefined): string | undefined {
@@ -22,11 +22,11 @@ const gemmOperands: Fusion = {
     const [a, b, ...rest] = gemm.inputs as [string, string, ...string[]];
     const [left, right] = [turnedSource(site, a), turnedSource(site, b)];
     if (left === undefined && right === undefined) return false;
-    const attributes: Record<string, AttributeValue> = Object.fromEntries(
-      gemm.attributeNames.map((name) => [name, gemm.attribute(name)!]),
-    );
-    attributes.transA = flag(gemm, "transA") === (left === undefined) ? 1 : 0;
-    attributes.transB = flag(gemm, "transB") === (right === undefined) ? 1 : 0;
+    const attributes = {
+      ...attributesOf(gemm),
+      transA: flag(gemm, "transA") === (left === undefined) ? 1 : 0,
+      transB: flag(gemm, "transB") === (right === undefined) ? 1 : 0,
+    };
     const inputs = [left ?? a, right ?? b, ...rest];
     site.replace([gemm], gemm, { opType: "Gemm", inputs, outputs: [gemm.outputs[0]!], attributes });
     return true;
@@ -87,6 +87,25 @@ const fusedProduct: Fusion = {
   },
 };
 
+/** The step along a gradient that is a product, of a row an example on either side, makes the product itself. */
+const stepAlongProduct: Fusion = {
+  name: "step-along-product",
+  startsAt: ["pare SgdUpdate", "pare AdamUpdate", "pare RmspropUpdate"],
+  fuse(update, site) {
+    const [weights, gradient, ...rest] = update.inputs as [string, string, ...string[]];
+    const product = site.producer(gradient, "Gemm");
+    if (!product || product.inputs.length > 2 || !site.isOwn(gradient, update)) return false;
+    if (!flag(product, "transA") || flag(product, "transB") || (product.attribute("alpha") ?? 1) !== 1) return false;
+    if (!site.haveSameDims(weights, gradient)) return false;
+    const [left, right] = product.inputs as [string, string];
+    const inputs = [weights, left, ...Array.from({ length: 7 }, (_, i) => rest[i] ?? ""), right];
+    const { opType, outputs } = update;
+    const attributes = attributesOf(update);
+    site.replace([product, update], update, { domain: "pare", opType, inputs, outputs: [...outputs], attributes });
+    return true;
+  },
+};
+
 /** The first are for layers, before a product may take their transposes from them. */
 export const stepOperands: readonly Fusion[] = [gemmOperands];
-export const stepProducts: readonly Fusion[] = [turnedProduct, fusedProduct];
+export const stepProducts: readonly Fusion[] = [turnedProduct, fusedProduct, stepAlongProduct];

@@ -30,8 +30,8 @@ std::vector<AttributeDef> windowAttributes(std::vector<AttributeDef> more) {
   return more;
 }
 
-// w ← a step along the gradient; see kernels/update.h for the attributes. A loss that is not finite leaves all as it
-// is.
+// w ← a step along the gradient; see kernels/update.h for the attributes. With `right` the gradient is the product
+// gradientᵀ·right, of matrices with a row an example. A loss that is not finite leaves all as it is.
 OpDef update(const char* name, std::vector<AttributeDef> more) {
   more.insert(more.end(), {{"l1", real, 0}, {"l2", real, 0}, {"decay", real, 0}, {"proximal", real, 0}});
   return {.domain = pare,
@@ -44,7 +44,8 @@ OpDef update(const char* name, std::vector<AttributeDef> more) {
                      {"mask", f32, optional},
                      {"first", f32, optional},
                      {"second", f32, optional},
-                     {"loss", f32, optional}},
+                     {"loss", f32, optional},
+                     {"right", f32, optional}},
           .outputs = {{"weights_out", f32}, {"first_out", f32, optional}, {"second_out", f32, optional}},
           .attributes = std::move(more),
           .traits = trait::elementwise | trait::inPlace,

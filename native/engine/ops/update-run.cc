@@ -3,7 +3,9 @@
 #include <cstring>
 
 #include "engine/elementwise.h"
+#include "engine/matmul.h"
 #include "engine/run.h"
+#include "engine/scratch.h"
 
 namespace pare {
 namespace {
@@ -15,7 +17,7 @@ struct UpdateState : NodeState {
   double l1 = 0, decay = 0, proximal = 0;
 };
 
-enum Input : size_t { weights, gradient, learningRate, stepNumber, scale, mask, first, second, loss };
+enum Input : size_t { weights, gradient, learningRate, stepNumber, scale, mask, first, second, loss, right };
 
 Status prepareUpdate(PrepareContext& c, UpdateState& state) {
   state.arguments.l1 = static_cast<float>(c.real("l1"));
@@ -56,16 +58,65 @@ Status keepAll(const RunContext& c) {
   return Status::success();
 }
 
+// The arguments with their first element where `begin` is; the gradient's is given.
+UpdateArguments from(UpdateArguments of, size_t begin, const UnalignedFloat* gradient) {
+  of.weights += begin;
+  of.newWeights += begin;
+  of.gradient = gradient;
+  for (const UnalignedFloat** input : {&of.mask, &of.first, &of.second})
+    if (*input) *input += begin;
+  for (UnalignedFloat** output : {&of.newFirst, &of.newSecond})
+    if (*output) *output += begin;
+  return of;
+}
+
+// A step along leftᵀ·right. Of one example that is made in pieces that the step finds in the cache.
+Status stepAlongProduct(const Execution& execution, UpdateKernels::Step step, const UpdateArguments& of,
+                        const TensorView& left, const TensorView& right) {
+  const size_t k = left.outer(1), rows = left.inner(1), columns = right.inner(1);
+  const bool isOne = k == 1 && columns >= 16;
+  const size_t rowsEach = std::max<size_t>(1, elementwiseGrain / 4 / columns);
+  const Scratch whole(isOne ? 0 : rows * columns * sizeof(float));
+  auto* gradient = whole.as<UnalignedFloat>();
+  if (!isOne) {
+    if (!gradient) return Status::memory("there is no memory for the gradient of " + std::to_string(rows * columns));
+    const Status status = matmul(
+        execution,
+        {.m = rows, .n = columns, .k = k, .transposeA = true, .a = left.floats(), .b = right.floats(), .c = gradient});
+    if (!status.ok()) return status;
+  }
+  std::atomic<bool> isOut{false};
+  const BinaryKernels::Function scale = (*execution.kernels.binary)[Binary::mul].numberRight;
+  execution.forEachChunk(rows, rowsEach, [&](size_t begin, size_t end) {
+    if (!isOne) return step(from(of, begin * columns, gradient + begin * columns), 0, (end - begin) * columns);
+    const Scratch piece((end - begin) * columns * sizeof(float));
+    auto* product = piece.as<UnalignedFloat>();
+    if (!product) return isOut.store(true);
+    for (size_t row = begin; row < end; row++)
+      scale(right.floats(), left.floats() + row, product + (row - begin) * columns, columns);
+    step(from(of, begin * columns, product), 0, (end - begin) * columns);
+  });
+  return isOut ? Status::memory("there is no memory for a part of the gradient") : execution.outcome();
+}
+
+Status checkUpdate(const RunContext& c) {
+  const size_t count = c.in(weights).count();
+  for (const size_t input : {size_t{gradient}, size_t{mask}, size_t{first}, size_t{second}})
+    if (c.has(input) && !(input == gradient && c.has(right)) && c.in(input).count() != count)
+      return c.shapeError("gradient, mask and memory must have the weights' dimensions");
+  for (const size_t input : {size_t{learningRate}, size_t{stepNumber}, size_t{scale}, size_t{loss}})
+    if (c.has(input) && c.in(input).count() != 1)
+      return c.shapeError("lr, step, scale and loss must be one number each");
+  if (!c.has(right)) return Status::success();
+  const TensorView &a = c.in(gradient), &b = c.in(right);
+  const bool fits = a.rank() == 2 && b.rank() == 2 && a.dims[0] == b.dims[0] && a.inner(1) * b.inner(1) == count;
+  return fits ? Status::success() : c.shapeError("the gradient's two matrices do not make the weights' dimensions");
+}
+
 Status runUpdate(RunContext& c, UpdateKernels::Step UpdateKernels::*step, bool isAdam) {
   const auto& state = c.state<UpdateState>();
   UpdateArguments of = state.arguments;
-  const size_t count = c.in(weights).count();
-  for (const size_t input : {size_t{gradient}, size_t{mask}, size_t{first}, size_t{second}})
-    if (c.has(input) && c.in(input).count() != count)
-      return Status::shape(c.reader().label() + ": gradient, mask and memory must have the weights' dimensions");
-  for (const size_t input : {size_t{learningRate}, size_t{stepNumber}, size_t{scale}, size_t{loss}})
-    if (c.has(input) && c.in(input).count() != 1)
-      return Status::shape(c.reader().label() + ": lr, step, scale and loss must be one number each");
+  if (Status status = checkUpdate(c); !status.ok()) return status;
   if (c.has(loss) && !std::isfinite(c.in(loss).floats()[0])) return keepAll(c);
   of.weights = c.in(weights).floats();
   of.gradient = c.in(gradient).floats();
@@ -90,7 +141,9 @@ Status runUpdate(RunContext& c, UpdateKernels::Step UpdateKernels::*step, bool i
     of.deviationScale = static_cast<float>(1 / std::sqrt(1 - std::pow(double{of.beta2}, number)));
   }
   const UpdateKernels::Step run = c.execution->kernels.update->*step;
-  c.execution->forEachChunk(count, elementwiseGrain, [&](size_t begin, size_t end) { run(of, begin, end); });
+  if (c.has(right)) return stepAlongProduct(*c.execution, run, of, c.in(gradient), c.in(right));
+  c.execution->forEachChunk(c.in(weights).count(), elementwiseGrain,
+                            [&](size_t begin, size_t end) { run(of, begin, end); });
   // A run that was cancelled has done this step by half; whoever trains does not cancel runs.
   return c.execution->outcome();
 }
