@@ -75,12 +75,12 @@ Status stepAlongProduct(const Execution& execution, UpdateKernels::Step step, co
                         const TensorView& left, const TensorView& right) {
   const size_t k = left.outer(1), rows = left.inner(1), columns = right.inner(1);
   const bool isOne = k == 1 && columns >= 16;
-  const size_t rowsEach = std::max<size_t>(1, elementwiseGrain / 4 / columns);
+  const size_t rowsEach = std::max<size_t>(1, elementwiseGrain / 4 / std::max<size_t>(1, columns));
   const Scratch whole(isOne ? 0 : rows * columns * sizeof(float));
   auto* gradient = whole.as<UnalignedFloat>();
   if (!isOne) {
     if (!gradient) return Status::memory("there is no memory for the gradient of " + std::to_string(rows * columns));
-    const Status status = matmul(
+    Status status = matmul(
         execution,
         {.m = rows, .n = columns, .k = k, .transposeA = true, .a = left.floats(), .b = right.floats(), .c = gradient});
     if (!status.ok()) return status;
