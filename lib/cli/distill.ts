@@ -1,6 +1,6 @@
 /** `pare distill`: a student learns from a teacher's answers. */
 import { distill as distillModel, load } from "../index.js";
-import { defined, number, PareCommand } from "./command.js";
+import { defined, list, namedValue, number, PareCommand } from "./command.js";
 import { dataKinds } from "./data-options.js";
 import { outputPath, shownRows } from "./model-files.js";
 import type { Terminal } from "./terminal.js";
@@ -12,6 +12,8 @@ interface Options extends TrainingOptions {
   temperature?: number;
   alpha?: number;
   hard?: boolean;
+  features?: string[];
+  cache: boolean;
   all?: boolean;
 }
 
@@ -29,6 +31,12 @@ export const distill = (terminal: Terminal): PareCommand<Options> =>
     .option("--temperature <number>", "softens both models' probabilities (default: 4)", number)
     .option("--alpha <share>", "of the teacher in the loss; the rest is the labels' (default: 0.9)", number)
     .option("--hard", "learn the teacher's most likely class, not its probabilities")
+    .option(
+      "--features <student=teacher>",
+      "values inside the student that follow values inside the teacher, by their names (repeatable, or with commas)",
+      list,
+    )
+    .option("--no-cache", "ask the teacher again in each step instead of keeping its answers")
     .option("--all", `list every epoch, not only about ${shownRows}`)
     .example("pare distill small.onnx --teacher large.onnx --data train-images-idx3-ubyte.gz", "softly, and by labels")
     .example(
@@ -40,16 +48,19 @@ export const distill = (terminal: Terminal): PareCommand<Options> =>
         { input, output: await outputPath(input, "distilled", options.output) },
         options,
         context,
-        async (student, checkpoint) => {
-          const { temperature, alpha, hard, all } = options;
+        async (model, checkpoint) => {
+          const { temperature, alpha, hard, cache, all } = options;
+          const pairs = options.features?.map(namedValue("features"));
+          const features = pairs?.map(([student, teacher]) => ({ student, teacher }));
           const teacher = await load(options.teacher);
-          const { data, options: training } = await trainingOptionsOf(options, student, context);
-          const model = await distillModel(student, teacher, data, {
+          const { data, options: training } = await trainingOptionsOf(options, model, context);
+          const student = await distillModel(model, teacher, data, {
             ...training,
             ...checkpoint,
-            ...defined({ temperature, alpha, hard }),
+            cache,
+            ...defined({ temperature, alpha, hard, features }),
           });
-          return trained(model, model.epochs, all);
+          return trained(student, student.epochs, all);
         },
       ),
     );

@@ -117,6 +117,9 @@ test("distill teaches a student", async () => {
   expect(found.epochs[3]!.trainLoss).toBeLessThan(found.epochs[0]!.trainLoss);
   const hard = await json("distill", small, "--teacher", at("large.onnx"), ...learning, "--epochs", "1", "--hard");
   expect(hard.epochs[0]!.trainLoss).not.toBe(found.epochs[0]!.trainLoss);
+  const following = ["--features", "relu1.Relu=relu1.Relu", "--no-cache"];
+  const follower = await json("distill", small, ...teaching, ...learning, ...following, "--epochs", "1");
+  expect(follower.epochs[0]!.trainLoss).toBeGreaterThan(found.epochs[0]!.trainLoss);
 });
 
 test("finetune makes a new head, and leaves what is frozen", async () => {
@@ -214,6 +217,12 @@ test.each<[string, string[], number, RegExp]>([
     ["prune", input, "--sparsity", "0.5", "--steps", "3"],
     2,
     /--steps belongs to --retrain/,
+  ],
+  [
+    "distill with a feature that is not there",
+    ["distill", input, "--data", data, "--teacher", input, "--features", "there=there"],
+    2,
+    /there/,
   ],
   ["distill without a teacher", ["distill", input, "--data", data], 2, /required option '--teacher <file>'/],
   ["a probe without a head", ["finetune", input, "--data", data, "--probe"], 2, /give a head/],
