@@ -144,13 +144,15 @@ class Describer {
     };
     const words = this.#blocks;
     const inputs = proto.input.map(({ name }) => define(name));
-    const initializers = proto.initializer.map((tensor) => [define(tensor.name), this.#tensor(tensor)]);
+    const initializers: number[] = [];
+    for (const tensor of proto.initializer) initializers.push(define(tensor.name), this.#tensor(tensor));
     for (const sparse of proto.sparseInitializer)
-      initializers.push([define(sparse.values?.name ?? ""), this.#sparse(sparse)]);
+      initializers.push(define(sparse.values?.name ?? ""), this.#sparse(sparse));
     for (const node of proto.node) for (const name of node.output) define(name);
     words.push(inputs.length, ...inputs);
     words.push(proto.output.length, ...proto.output.map(({ name }) => resolve(name)));
-    words.push(initializers.length, ...initializers.flat());
+    words.push(initializers.length / 2);
+    for (const word of initializers) words.push(word);
     words.push(graph.nodes.length);
     for (const node of graph.nodes) this.#node(node, resolve);
   }

@@ -128,6 +128,25 @@ export class Graph {
     return name;
   }
 
+  /** Constant nodes become initializers of the same names, save those that are outputs of the graph. */
+  liftConstants(): void {
+    const outputs = new Set(this.proto.output.map(({ name }) => name));
+    const lifted = this.#nodes.flatMap((node): { node: Node; name: string; weight: Weight }[] => {
+      const [name = ""] = node.outputs;
+      if (node.opType !== "Constant" || node.domain !== "" || outputs.has(name)) return [];
+      const weight = this.#own(name);
+      return weight ? [{ node, name, weight }] : [];
+    });
+    this.removeNodes(lifted.map(({ node }) => node));
+    for (const { node, name, weight } of lifted) {
+      const tensor = node.proto.attribute.find((one) => one.name === "value")?.t ?? tensorOf(name, weight);
+      tensor.name = name;
+      this.proto.initializer.push(tensor);
+      this.#slots.set(name, { tensor });
+      this.#weights.set(tensor, weight);
+    }
+  }
+
   /** Removes a weight of this graph, its Constant node included. Who reads it is the caller's care. */
   removeWeight(name: string): void {
     const slot = this.#slots.get(name);
@@ -156,6 +175,7 @@ export class Graph {
 
   /** The nodes that read this graph's value, those in graphs inside it included. */
   consumers(name: string): readonly Node[] {
+    if (this.#holders.size === 0) return [...(this.#readers.get(name) ?? [])];
     const found = new Set(this.#readers.get(name));
     for (const holder of this.#holders)
       for (const inner of holder.subgraphs)
@@ -224,9 +244,26 @@ export class Graph {
     if (at < 0) return;
     this.#nodes.splice(at, 1);
     this.proto.node.splice(at, 1);
-    this.#leave(node);
-    this.#forgetTypes(node.outputs);
-    this.model.releaseNodeName(node.name);
+    this.#left([node]);
+  }
+
+  /** The same for many. */
+  removeNodes(nodes: Iterable<Node>): void {
+    const gone = new Set(nodes);
+    const removed = this.#nodes.filter((node) => gone.has(node));
+    const kept = this.#nodes.filter((node) => !gone.has(node));
+    this.#nodes.length = 0;
+    for (const node of kept) this.#nodes.push(node);
+    this.proto.node = kept.map(({ proto }) => proto);
+    this.#left(removed);
+  }
+
+  #left(nodes: readonly Node[]): void {
+    for (const node of nodes) {
+      this.#leave(node);
+      this.model.releaseNodeName(node.name);
+    }
+    this.#forgetTypes(nodes.flatMap(({ outputs }) => outputs));
     this.model.changed();
   }
 
@@ -323,7 +360,8 @@ export class Graph {
     let removed = 0;
     for (const holder of this.#holders) for (const inner of holder.subgraphs) removed += inner.removeUnused();
     const outputs = new Set(this.proto.output.map(({ name }) => name));
-    const isUsed = (name: string): boolean => outputs.has(name) || this.consumers(name).length > 0;
+    const isUsed = (name: string): boolean =>
+      outputs.has(name) || this.#readers.has(name) || this.consumers(name).length > 0;
     const present = new Set(this.#nodes);
     const pending = [...this.#nodes];
     for (let node = pending.pop(); node; node = pending.pop()) {
@@ -356,7 +394,9 @@ export class Graph {
   /** This graph and all graphs inside it, the outer before the inner. */
   *walk(): Generator<Graph> {
     yield this;
-    for (const node of [...this.#nodes]) for (const inner of node.subgraphs) yield* inner.walk();
+    if (this.#holders.size === 0) return;
+    for (const node of this.#nodes.filter((one) => this.#holders.has(one)))
+      for (const inner of node.subgraphs) yield* inner.walk();
   }
 
   /** Names that nodes of this graph read and that it does not make: what a graph inside captures. */

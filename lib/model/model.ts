@@ -235,7 +235,7 @@ function cloneSharing(proto: ModelProto): ModelProto {
       return (typeof value[0] === "object" ? value.map((one: unknown) => copy(one)) : value.slice()) as Value;
     }
     const target = Object.create(Object.getPrototypeOf(value) as object) as Record<string, unknown>;
-    for (const [key, inner] of Object.entries(value)) target[key] = copy(inner);
+    for (const key of Object.keys(value)) target[key] = copy((value as Record<string, unknown>)[key]);
     return target as Value;
   };
   return copy(proto);

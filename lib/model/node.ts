@@ -41,7 +41,8 @@ const integer = (value: bigint): number | bigint => (Number.isSafeInteger(Number
 export class Node {
   readonly proto: NodeProto;
   readonly graph: Graph;
-  readonly #subgraphs = new Map<object, Graph>();
+  /** Made for the first graph: most nodes hold none. */
+  #subgraphs: Map<object, Graph> | undefined;
 
   /** Nodes are made by their graph: see Graph.addNode. */
   constructor(proto: NodeProto, graph: Graph) {
@@ -148,6 +149,7 @@ export class Node {
   }
 
   #subgraph(proto: Graph["proto"]): Graph {
+    this.#subgraphs ??= new Map();
     let graph = this.#subgraphs.get(proto);
     if (!graph) this.#subgraphs.set(proto, (graph = new Graph(proto, this.graph.model, this)));
     return graph;

@@ -43,13 +43,14 @@ export function upgradeOpset(model: Model, version: number): void {
   let types: Shapes | undefined;
   const context: UpgradeContext = { types: () => types };
   const nodes = [...model.graph.walk()].flatMap((graph) => graph.nodes).filter(({ domain }) => domain === "");
+  const ways = new Map([...new Set(nodes.map(({ opType }) => opType))].map((op) => [op, wayOf(op, now, version)]));
   // What cannot be inferred, an adapter does without or refuses.
   try {
     types = model.inferShapes();
   } catch {
     types = undefined;
   }
-  const refusals = nodes.flatMap((node) => refusal(node, now, version, context) ?? []);
+  const refusals = nodes.flatMap((node) => refusal(node, ways.get(node.opType)!, context) ?? []);
   if (refusals.length > 0) {
     const listed = refusals.slice(0, 8).join("; ");
     const more = refusals.length > 8 ? `; and ${refusals.length - 8} more` : "";
@@ -60,32 +61,51 @@ export function upgradeOpset(model: Model, version: number): void {
   }
   // Initializers that had to be listed as inputs, as all were once, must not become inputs now.
   model.raiseIrVersion(irVersions.find(([opset]) => opset <= version)?.[1] ?? 4);
-  for (let step = now + 1; step <= version; step++)
+  for (let step = now + 1; step <= version; step++) {
+    const changes = new Map(
+      adapters.filter((one) => one.version === step).flatMap((one) => one.ops.map((op) => [op, one])),
+    );
+    // Adapters may have added nodes.
     for (const graph of [...model.graph.walk()])
       for (const node of [...graph.nodes]) {
-        const adapter = node.domain === "" ? adapterFor.get(`${node.opType} ${step}`) : undefined;
+        const adapter = node.domain === "" ? changes.get(node.opType) : undefined;
         adapter?.adapt?.(node, context);
         if (adapter?.becomes !== undefined) graph.setOpType(node, adapter.becomes);
       }
+  }
   model.setOpset("", version);
 }
 
-/** Why a node cannot go from one version to another, in words that name it. */
-function refusal(node: Node, from: number, to: number, context: UpgradeContext): string | undefined {
-  let { opType } = node;
-  const row = rowOf(opType, from);
-  if (!row) return `${node.label} is unknown, and so is what changed in it`;
+/** How an operator goes from one version to another: by these adapters, and perhaps not to the end. */
+interface Way {
+  adapters: Adapter[];
+  /** Why no node of the operator can follow, if none can. */
+  end?: string;
+}
+
+function wayOf(op: string, from: number, to: number): Way {
+  if (!rowOf(op, from)) return { adapters: [], end: " is unknown, and so is what changed in it" };
+  const adapters: Adapter[] = [];
+  let opType = op;
   for (let step = from + 1; step <= to; step++) {
     const adapter = adapterFor.get(`${opType} ${step}`);
-    const reason = adapter?.refuse?.(node, context);
-    if (reason !== undefined) return `${node.label}: ${reason}`;
+    if (adapter) adapters.push(adapter);
     opType = adapter?.becomes ?? opType;
     const [before, after] = [rowOf(opType, step - 1), rowOf(opType, step)];
-    if (!after) return `${node.label}: there is no ${opType} from opset ${step} on`;
+    if (!after) return { adapters, end: `: there is no ${opType} from opset ${step} on` };
     if (!adapter && before && before !== after && !contains(after, before))
-      return `${node.label}: ${opType} changed in opset ${step}`;
+      return { adapters, end: `: ${opType} changed in opset ${step}` };
   }
-  return undefined;
+  return { adapters };
+}
+
+/** Why a node cannot go its operator's way, in words that name it. */
+function refusal(node: Node, { adapters, end }: Way, context: UpgradeContext): string | undefined {
+  for (const adapter of adapters) {
+    const reason = adapter.refuse?.(node, context);
+    if (reason !== undefined) return `${node.label}: ${reason}`;
+  }
+  return end && `${node.label}${end}`;
 }
 
 function rowOf(name: string, version: number): Operator | undefined {

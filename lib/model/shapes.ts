@@ -59,6 +59,13 @@ export function inferShapes(model: Model, { strict = false }: InferOptions = {})
     types.push(type);
   }
   const shapes = new Shapes();
+  if (scopes.size === 1) {
+    for (const [graph, scope] of scopes) {
+      for (const [name, id] of scope) shapes.set(name, types[id]!);
+      shapes.add(graph, shapes);
+    }
+    return shapes;
+  }
   const ambiguous = new Set<string>();
   for (const [graph, scope] of scopes) {
     const own = new Map<string, InferredType>();

@@ -1,24 +1,25 @@
 /** A model as it runs: newest operators, float32, constants computed, nodes fused. */
 import { PareError } from "../errors.js";
 import type { Model } from "../model/index.js";
-import { liftConstants, type Evaluate } from "./fold.js";
+import type { Evaluate } from "./fold.js";
 import { fuse, fusionNames, type FusionOptions, type FusionOutcome } from "./fusion/index.js";
 import { widenHalves } from "./widen.js";
 
 /** Fusions know these operators. */
 const fusionOpset = 17;
 
-/** A copy that shares the model's weights, and what was fused in it. */
+/** A copy that shares the model's weights, or with `inPlace` the model itself; and what was fused in it. */
 export function canonical(
   model: Model,
   evaluate: Evaluate,
-  options: FusionOptions = {},
+  { inPlace = false, ...options }: FusionOptions & { inPlace?: boolean } = {},
 ): { model: Model; outcomes: FusionOutcome[] } {
-  const copy = model.clone();
-  const isLifted = lift(copy);
-  widenHalves(copy);
-  for (const graph of [...copy.graph.walk()]) liftConstants(graph);
-  return { model: copy, outcomes: fuse(copy, evaluate, isLifted ? options : { without: needKnownOperators }) };
+  const made = inPlace ? model : model.clone();
+  // First: later steps have fewer nodes to look at, and native code packs the bytes of initializers ahead.
+  for (const graph of [...made.graph.walk()]) graph.liftConstants();
+  const isLifted = lift(made);
+  widenHalves(made);
+  return { model: made, outcomes: fuse(made, evaluate, isLifted ? options : { without: needKnownOperators }) };
 }
 
 const needKnownOperators = fusionNames.filter((name) => name !== "fold");
@@ -40,6 +41,6 @@ function lift(model: Model): boolean {
  */
 export function tidy(model: Model, evaluate: Evaluate): FusionOutcome[] {
   if (!lift(model)) return [];
-  for (const graph of [...model.graph.walk()]) liftConstants(graph);
+  for (const graph of [...model.graph.walk()]) graph.liftConstants();
   return fuse(model, evaluate, { only: ["fold", "hard-swish", "conv-channels"] });
 }

@@ -43,21 +43,9 @@ export function foldConstants(model: Model, graph: Graph, shapes: Shapes, evalua
   const isFolded = new Set(folded);
   const wanted = [...known.keys()].filter((name) => graph.consumers(name).some((node) => !isFolded.has(node)));
   const results = evaluate(constantModel(model, graph, shapes, folded, wanted));
-  for (const node of folded) graph.removeNode(node);
+  graph.removeNodes(folded);
   for (const [name, weight] of results) graph.replaceUses(name, graph.addWeight(name, weight));
   return folded.length;
-}
-
-/** Constant nodes become initializers, whose bytes native code packs ahead; outputs of the graph stay. */
-export function liftConstants(graph: Graph): void {
-  for (const node of [...graph.nodes]) {
-    const [name = ""] = node.outputs;
-    if (node.opType !== "Constant" || node.domain !== "" || graph.isOutput(name)) continue;
-    const weight = graph.weight(name);
-    if (!weight) continue;
-    graph.removeNode(node);
-    graph.replaceUses(name, graph.addWeight(name, weight));
-  }
 }
 
 function isFoldable(node: Node): boolean {

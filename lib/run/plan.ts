@@ -67,18 +67,22 @@ export interface SharedSession {
   face: PlanFace;
 }
 
-/** Compiles a model; `evaluate` computes its constants. */
+/** Compiles a model; `evaluate` computes its constants. A model that nobody else holds need not be copied: `inPlace`. */
 export function createPlan(
   model: Model,
-  { threads, memoryLimit, optimize = true }: CompileOptions,
+  { threads, memoryLimit, optimize = true, inPlace }: CompileOptions & { inPlace: boolean },
   changing: Variables | undefined,
   evaluate: Evaluate,
 ): { plan: NativePlan; face: PlanFace } {
+  const { graph } = model;
+  // As in ONNX Runtime, an input that has a value already is not listed, and may still be fed.
+  const inputs = graph.inputs.filter(({ name }) => !graph.weight(name)).map(metadataOf);
+  const outputs = graph.outputs.map(metadataOf);
   // Variables are not to be folded, nor their names lost.
   const { model: compiled, outcomes } =
     optimize === false || changing
       ? { model, outcomes: [] }
-      : canonical(model, evaluate, optimize === true ? {} : optimize);
+      : canonical(model, evaluate, { ...(optimize === true ? {} : optimize), inPlace });
   const { words, strings, bytes, scopes } = describe(compiled, "all");
   const numberOf = (name: string): number => scopes.get(compiled.graph)!.get(name)!;
   const plan = binding.createPlan(words, strings, bytes, {
@@ -89,11 +93,9 @@ export function createPlan(
       updates: Int32Array.from((changing.updates ?? []).flat(), numberOf),
     }),
   });
-  const { inputs, outputs } = model.graph;
   const face: PlanFace = {
-    // As in ONNX Runtime, an input that has a value already is not listed, and may still be fed.
-    inputs: inputs.filter(({ name }) => !model.graph.weight(name)).map(metadataOf),
-    outputs: outputs.map(metadataOf),
+    inputs,
+    outputs,
     // Of the plan: old files list every weight as an input, and newer operators end that.
     feedNames: compiled.graph.inputs.map(({ name }) => name),
     nodes: compiled.graph.nodes.map(({ name, opType: op, domain, outputs: made }) => ({

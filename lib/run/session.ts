@@ -39,11 +39,11 @@ export class InferenceSession implements Common {
   #lastShapes = "";
 
   /** @internal Sessions come from `compile`, `InferenceSession.create` and `InferenceSession.fromShared`. */
-  constructor(source: Model | SharedSession, options: CompileOptions = {}, changing?: Variables) {
+  constructor(source: Model | SharedSession, options: CompileOptions = {}, changing?: Variables, inPlace = false) {
     const { plan, face } =
       "face" in source
         ? { plan: binding.sharedPlan(source.plan), face: source.face }
-        : createPlan(source, options, changing, evaluateConstants);
+        : createPlan(source, { ...options, inPlace }, changing, evaluateConstants);
     this.#plan = plan;
     this.#face = face;
     this.inputNames = face.inputs.map(({ name }) => name);
@@ -68,7 +68,7 @@ export class InferenceSession implements Common {
     const loaded = await load(source, {
       externalData: Object.fromEntries((options.externalData ?? []).map(dataFileOf)),
     });
-    return compile(loaded, { ...options, ...(threads === undefined ? {} : { threads }) });
+    return new InferenceSession(loaded, { ...options, ...(threads === undefined ? {} : { threads }) }, undefined, true);
   }
 
   /**
@@ -242,10 +242,9 @@ export async function compile(
   model: Model | string | Uint8Array,
   options: CompileOptions = {},
 ): Promise<InferenceSession> {
-  return new InferenceSession(
-    typeof model === "string" || ArrayBuffer.isView(model) ? await load(model) : model,
-    options,
-  );
+  if (typeof model === "string" || ArrayBuffer.isView(model))
+    return new InferenceSession(await load(model), options, undefined, true);
+  return new InferenceSession(model, options);
 }
 
 /** A data file's name in the model, and its contents. */
@@ -261,7 +260,9 @@ function dataFileOf(file: NonNullable<Common.SessionOptions["externalData"]>[num
 
 /** The results of a model without inputs. */
 export function evaluateConstants(model: Model): Map<string, Weight> {
-  const results = new InferenceSession(model, { optimize: false }).runSync({}) as Record<string, Tensor>;
+  const session = new InferenceSession(model, { optimize: false });
+  const results = session.runSync({}) as Record<string, Tensor>;
+  void session.release();
   return new Map(
     Object.entries(results).map(([name, { type, dims, data }]) => [
       name,

@@ -1,5 +1,6 @@
 /** All fusions, in the order in which one makes way for the next. */
 import type { Model, Node } from "../../model/index.js";
+import type { Shapes } from "../../model/shapes.js";
 import { foldConstants, type Evaluate } from "../fold.js";
 import { activations } from "./activations.js";
 import { attentions } from "./attention.js";
@@ -55,13 +56,17 @@ export const fusionNames: readonly string[] = [
 export function fuse(model: Model, evaluate: Evaluate, { without = [], only }: FusionOptions = {}): FusionOutcome[] {
   const outcomes: FusionOutcome[] = [];
   const leftOut = new Set(only ? [...without, ...fusionNames.filter((name) => !only.includes(name))] : without);
+  // A fusion leaves the other values as they were.
+  let shapes: Shapes | undefined;
   for (const pass of passes) {
     if (pass === "fold") {
-      if (!leftOut.has("fold")) fold(model, evaluate);
+      if (!leftOut.has("fold") && fold(model, evaluate) > 0) shapes = undefined;
       continue;
     }
     const fusions = pass.filter(({ name }) => !leftOut.has(name));
-    if (fusions.length > 0) outcomes.push(...applyPass(model, fusions));
+    if (fusions.length === 0) continue;
+    shapes ??= model.inferShapes();
+    outcomes.push(...applyPass(model, fusions, { shapes }));
   }
   return outcomes;
 }
@@ -73,32 +78,49 @@ export function fuseActivations(model: Model): void {
 
 /** Fuses a whole training step, or what measures between steps; `variables` are weights that change from run to run. */
 export function fuseStep(model: Model, variables: ReadonlySet<string>): void {
-  for (const pass of [stepOperands, products, stepProducts, convolutionEpilogues]) applyPass(model, pass, variables);
+  for (const pass of [stepOperands, products, stepProducts, convolutionEpilogues])
+    applyPass(model, pass, { variables });
 }
 
-function applyPass(model: Model, fusions: readonly Fusion[], variables?: ReadonlySet<string>): FusionOutcome[] {
+function applyPass(
+  model: Model,
+  fusions: readonly Fusion[],
+  { variables, shapes = model.inferShapes() }: { variables?: ReadonlySet<string>; shapes?: Shapes } = {},
+): FusionOutcome[] {
   const outcomes: FusionOutcome[] = [];
-  const shapes = model.inferShapes();
-  for (const graph of [...model.graph.walk()]) {
+  const byType = new Map<string, Fusion[]>();
+  for (const fusion of fusions)
+    for (const type of fusion.startsAt) byType.set(type, [...(byType.get(type) ?? []), fusion]);
+  const graphs = [...model.graph.walk()];
+  if (!graphs.some(({ nodes }) => nodes.some((node) => byType.has(typeOf(node))))) return outcomes;
+  for (const graph of graphs) {
     const site = new Site(model, graph, shapes, variables);
-    for (const node of [...graph.nodes]) for (const fusion of fusions) outcomes.push(...attempt(fusion, node, site));
+    for (const node of [...graph.nodes])
+      for (const fusion of byType.get(typeOf(node)) ?? []) outcomes.push(...attempt(fusion, node, site));
   }
   model.graph.removeUnused();
   return outcomes;
 }
 
+/** What `startsAt` calls a node. */
+function typeOf({ domain, opType }: Node): string {
+  return domain === "" ? opType : `${domain} ${opType}`;
+}
+
 function attempt(fusion: Fusion, node: Node, site: Site): FusionOutcome[] {
-  const type = node.domain === "" ? node.opType : `${node.domain} ${node.opType}`;
   // An earlier fusion may have taken the node.
-  if (!fusion.startsAt.includes(type) || site.graph.producer(node.outputs[0] ?? "") !== node) return [];
+  if (site.graph.producer(node.outputs[0] ?? "") !== node) return [];
   const label = node.name === "" ? node.outputs[0]! : node.name;
   const outcome = fusion.fuse(node, site);
   if (outcome === false) return [];
   return [{ fusion: fusion.name, node: label, ...(outcome === true ? {} : { reason: outcome }) }];
 }
 
-function fold(model: Model, evaluate: Evaluate): void {
+/** @returns how many nodes went. */
+function fold(model: Model, evaluate: Evaluate): number {
   const shapes = model.inferShapes();
-  for (const graph of [...model.graph.walk()]) foldConstants(model, graph, shapes, evaluate);
+  let folded = 0;
+  for (const graph of [...model.graph.walk()]) folded += foldConstants(model, graph, shapes, evaluate);
   model.graph.removeUnused();
+  return folded;
 }

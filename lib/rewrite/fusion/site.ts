@@ -8,6 +8,8 @@ export class Site {
   readonly graph: Graph;
   /** As they were before the first fusion: a value keeps its name and its meaning. */
   readonly #shapes: Shapes;
+  /** Once something was asked for that a fusion before this pass made. */
+  #later: Shapes | undefined;
   readonly #variables: ReadonlySet<string>;
 
   /** @param variables weights whose values are not to be relied upon */
@@ -81,7 +83,8 @@ export class Site {
   }
 
   type(name: string | undefined): InferredType {
-    return (name === undefined ? undefined : this.#shapes.in(this.graph, name)) ?? {};
+    if (name === undefined || name === "") return {};
+    return this.#shapes.in(this.graph, name) ?? (this.#later ??= this.model.inferShapes()).in(this.graph, name) ?? {};
   }
   dims(name: string | undefined): readonly (number | string | undefined)[] | undefined {
     return this.type(name).dims;
