@@ -5,21 +5,10 @@ import { compile } from "../../lib/index.js";
 import { load } from "../../lib/model/index.js";
 import type { TensorProto } from "../../lib/model/proto.js";
 import { weightOf } from "../../lib/model/weight.js";
+import { difference } from "./difference.js";
 import { casesOf, isInstalled, root, setsOf, tensors } from "../testdata.js";
 
 const tensorOf = (proto: TensorProto): Tensor => weightOf(proto, "test data")!.toTensor();
-
-/** Within the tolerances of ONNX's own backend tests: 1e-3 of the expected value, and 1e-7. */
-function difference(got: Tensor, want: Tensor): string | undefined {
-  if (got.dims.join() !== want.dims.join()) return `[${got.dims.join()}] for [${want.dims.join()}]`;
-  const [a, b] = [got.data as Float32Array, want.data as Float32Array];
-  for (let i = 0; i < b.length; i++) {
-    const [x, y] = [Number(a[i]), Number(b[i])];
-    if (!(Object.is(x, y) || x === y || Math.abs(x - y) <= 1e-7 + 1e-3 * Math.abs(y)))
-      return `${x} for ${y} at ${i} of ${b.length}`;
-  }
-  return undefined;
-}
 
 const random = /^(Bernoulli|Multinomial|Random)/;
 
