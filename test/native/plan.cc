@@ -38,8 +38,11 @@ class SharedPlan : public testing::Test {
     x.name = "x";
     x.dtype = DataType::float32;
     x.ranked = true;
-    x.dims = {{.kind = Declaration::Dimension::symbol, .symbol = "n"},
-              {.kind = Declaration::Dimension::number, .number = width}};
+    x.dims.resize(2);
+    x.dims[0].kind = Declaration::Dimension::symbol;
+    x.dims[0].symbol = "n";
+    x.dims[1].kind = Declaration::Dimension::number;
+    x.dims[1].number = width;
     Block& block = graph->blocks.emplace_back();
     block.inputs = {0};
     block.initializers = {{1, 0}, {2, 1}};
@@ -56,7 +59,9 @@ class SharedPlan : public testing::Test {
     add("Add", {0, 5}, 6);
     add("Softmax", {6}, 7);
     block.outputs = {7};
-    const Status status = Plan::create(std::move(graph), {.threads = 2}, plan_);
+    PlanOptions options;
+    options.threads = 2;
+    const Status status = Plan::create(std::move(graph), std::move(options), plan_);
     ASSERT_TRUE(status.ok()) << status.message;
   }
 
