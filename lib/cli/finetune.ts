@@ -12,6 +12,7 @@ interface Options extends TrainingOptions, LossOptions {
   output?: string;
   freeze?: string[];
   classes?: number;
+  feature?: string;
   probe?: boolean;
   unfreezeEvery?: number;
   layerDecay?: number;
@@ -37,6 +38,7 @@ export const finetune = (terminal: Terminal): PareCommand<Options> =>
       "weights that stay as they are, by name or /pattern/ (repeatable, or with commas)",
       list,
     )
+    .option("--feature <name>", "value that the new head takes (default: what the last layer with weights reads)")
     .option("--probe", "train the new head alone")
     .option(
       "--unfreeze-every <epochs>",
@@ -51,6 +53,10 @@ export const finetune = (terminal: Terminal): PareCommand<Options> =>
     .option("--l2sp <lambda>", "adds λ·Σ(w − w₀)² to the loss: draws weights to those that they began with", number)
     .option("--all", `list every epoch, not only about ${shownRows}`)
     .example("pare finetune net.onnx --data photos/ --classes 5 --mean imagenet", "five classes of your own")
+    .example(
+      "pare finetune angles.onnx --data words/ --classes 4 --class-names 0,90,180,270 --size 96 --fit contain --mean .5 --std .5",
+      "four folders of pictures that are named by numbers",
+    )
     .example("pare finetune net.onnx --data more.npz --freeze /^conv/ --lr 1e-4", "the same classes, convolutions kept")
     .run(async (context, options, input) =>
       makeTrained(
@@ -58,7 +64,7 @@ export const finetune = (terminal: Terminal): PareCommand<Options> =>
         options,
         context,
         async (source, checkpoint) => {
-          const { freeze, classes, probe, unfreezeEvery, layerDecay, l2sp: lambda, all } = options;
+          const { freeze, classes, feature, probe, unfreezeEvery, layerDecay, l2sp: lambda, all } = options;
           const { data, options: training } = await trainingOptionsOf(options, source, context);
           const model = await finetuneModel(source, data, {
             ...training,
@@ -67,7 +73,7 @@ export const finetune = (terminal: Terminal): PareCommand<Options> =>
             regularize: [...(training.regularize ?? []), ...(lambda === undefined ? [] : [l2sp(lambda, source)])],
             ...(freeze ? { freeze: freeze.map(nameOrPattern) } : {}),
             ...(classes === undefined ? {} : { head: dense(classes) }),
-            ...defined({ probe, unfreezeEvery, layerDecay }),
+            ...defined({ feature, probe, unfreezeEvery, layerDecay }),
           });
           return trained(model, model.epochs, all);
         },

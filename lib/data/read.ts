@@ -68,7 +68,10 @@ function imageOptions({ images = {}, shape = [] }: ReadOptions): ImageOptions {
   const size = (name: "width" | "height", own: unknown): number => {
     const value = images[name] ?? own;
     if (typeof value !== "number")
-      throw new PareError("PARE_OPTION", `the model's input does not say the ${name} of pictures; give it.`);
+      throw new PareError(
+        "PARE_OPTION",
+        `the model's input does not say the ${name} of pictures; give both (--size 224x224).`,
+      );
     return value;
   };
   return {

@@ -4,6 +4,7 @@ import { Tensor } from "onnxruntime-common";
 import { PareError } from "../errors.js";
 import { exampleCount, type Batch } from "../data/index.js";
 import { isTensor, labelsOf } from "../data/batch.js";
+import { classNamesOf } from "../data/read.js";
 import { kernels } from "../kernels/index.js";
 import type { Model } from "../model/index.js";
 import type { LongCall } from "../progress.js";
@@ -40,13 +41,14 @@ export class Examples {
   ) {}
 
   /**
-   * @param target what the loss reads: its input's name, labels or values, and the number of classes where known
+   * @param target what the loss reads: its input's name, labels or values, and the number of classes where known; without it
+   * there are the inputs alone
    * @throws PareError PARE_OPTION, PARE_SHAPE or PARE_TYPE for data that does not fit the model and the loss
    */
   static of(
     data: Batch,
     model: Model,
-    target: { name: string; kind: "labels" | "values"; classes?: number; dims?: readonly number[] },
+    target?: { name: string; kind: "labels" | "values"; classes?: number; dims?: readonly number[] },
   ): Examples {
     const count = exampleCount(data);
     if (count === 0) throw new PareError("PARE_OPTION", "the data has no examples.");
@@ -62,10 +64,11 @@ export class Examples {
       if (!tensor) throw new PareError("PARE_OPTION", `the data has no tensor for the input "${name}".`);
       return columnOf(name, tensor, dims?.slice(1));
     });
+    if (!target) return new Examples(count, columns);
     if (data.y === undefined) throw new PareError("PARE_OPTION", "the data has no y, which the loss needs.");
     const answers =
       target.kind === "labels"
-        ? labelColumn(target.name, data.y, target.classes)
+        ? labelColumn(target.name, data.y, target.classes, classNamesOf(data))
         : valueColumn(target.name, data.y, count, target.dims);
     return new Examples(count, [...columns, answers]);
   }
@@ -138,15 +141,24 @@ function columnOf(name: string, tensor: Tensor, wanted: readonly (number | strin
   return { name, type: tensor.type, dims: isReshaped ? known : own, size, data: tensor.data as TypedArray };
 }
 
-function labelColumn(name: string, y: NonNullable<Batch["y"]>, classes: number | undefined): Column {
+function labelColumn(
+  name: string,
+  y: NonNullable<Batch["y"]>,
+  classes: number | undefined,
+  classNames: readonly string[] | undefined,
+): Column {
   const labels = labelsOf(y);
   const data = new BigInt64Array(labels.length);
+  const hint =
+    classes !== undefined && classNames !== undefined && classNames.length > classes
+      ? " Folders whose names are numbers are labels; class names in their order (--class-names) make classes of them."
+      : "";
   for (let i = 0; i < labels.length; i++) {
     const label = Number(labels[i]);
     if (!Number.isInteger(label) || label < 0 || (classes !== undefined && label >= classes))
       throw new PareError(
         "PARE_OPTION",
-        `label ${i} is ${label}; ${classes === undefined ? "labels are whole numbers from 0 on" : `the model has ${classes} classes, 0 to ${classes - 1}`}.`,
+        `label ${i} is ${label}; ${classes === undefined ? "labels are whole numbers from 0 on" : `the model has ${classes} classes, 0 to ${classes - 1}`}.${hint}`,
       );
     data[i] = BigInt(label);
   }

@@ -2,7 +2,7 @@
 import { PareError } from "../errors.js";
 import { Build, Weight, type Graph, type Model } from "../model/index.js";
 import type { Dim } from "../model/value.js";
-import { fuseActivations, fuseStep } from "../rewrite/fusion/index.js";
+import { fuseLayers, fuseStep } from "../rewrite/fusion/index.js";
 import { takes, type NameFilter } from "../rewrite/names.js";
 import { addAugmentation, type Augmenter, type AugmentOptions } from "./augment.js";
 import { addGradients, gradientOpset } from "./gradients/index.js";
@@ -141,7 +141,7 @@ export function keepOutputs(graph: Graph, outputs: readonly string[]): void {
 /** The step graph of a model whose weights are in `weights`. */
 export function buildStep(original: Model, weights: Tensors, options: StepOptions): StepGraph {
   const model = workingCopy(original, weights);
-  fuseActivations(model);
+  fuseLayers(model);
   const { graph } = model;
   const names = (base: string): string => graph.uniqueName(base);
   const [rate, step] = [names("lr"), names("step")];

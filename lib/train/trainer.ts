@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import { Tensor } from "onnxruntime-common";
 import { PareError } from "../errors.js";
 import { Build, Weight, type Model } from "../model/index.js";
-import { fuseActivations, fuseStep } from "../rewrite/fusion/index.js";
+import { fuseLayers, fuseStep } from "../rewrite/fusion/index.js";
 import { InferenceSession } from "../run/session.js";
 import type { Examples } from "./examples.js";
 import { addGradients } from "./gradients/index.js";
@@ -278,7 +278,7 @@ export class Trainer {
       correct = build.op("ReduceSum", hits, { keepdims: 0 });
     }
     keepOutputs(model.graph, correct === undefined ? [loss] : [loss, correct]);
-    fuseActivations(model);
+    fuseLayers(model);
     fuseStep(model, new Set(variables));
     return { session: new InferenceSession(model, this.#threads, { variables }), loss, correct };
   }

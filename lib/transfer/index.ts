@@ -1,19 +1,26 @@
 /** Transfer: a model that was trained for one task goes on with another: frozen parts, a new head, rates by depth. */
 import type { Batches } from "../data/index.js";
 import { PareError } from "../errors.js";
-import { Build, type Model, type Node } from "../model/index.js";
-import { sequential, type Layer } from "../model/layers.js";
+import type { Model } from "../model/index.js";
+import type { Layer } from "../model/layers.js";
 import { findParameters } from "../train/parameters.js";
 import { Loop } from "../train/loop.js";
 import type { Epoch, TrainOptions } from "../train/options.js";
+import { featuresOf } from "./features.js";
+import { replaceHead } from "./head.js";
 
 export interface FinetuneOptions extends TrainOptions {
   /** Parameters that stay as they are: their names, or patterns of them. */
   freeze?: RegExp | string | readonly (RegExp | string)[];
-  /** Only the head is trained: linear probing. */
+  /**
+   * Only the head is trained: linear probing. The rest runs once over the examples, as it does outside of training; where
+   * `augment` changes them, at each step.
+   */
   probe?: boolean;
   /** Layers that take the place of the last one with weights, and of what comes after it: dense(5) for five classes. */
   head?: Layer | readonly Layer[];
+  /** Name of the value that the head takes instead; its dimensions behind the batch must be known. */
+  feature?: string;
   /**
    * Gradual unfreezing: only the last layer learns at first, and after every so many epochs the one before it joins (Howard &
    * Ruder 2018). Default: all learn from the beginning.
@@ -29,22 +36,37 @@ export type Finetuned = Model & { epochs: Epoch[] };
 export async function finetune(
   source: Model,
   data: Batches,
-  { freeze, probe = false, head, unfreezeEvery, layerDecay, ...options }: FinetuneOptions = {},
+  { freeze, probe = false, head, feature, unfreezeEvery, layerDecay, ...options }: FinetuneOptions = {},
 ): Promise<Finetuned> {
   if (head !== undefined && options.inPlace)
     throw new PareError("PARE_OPTION", "a new head makes a new model; it cannot be put in place.");
-  const { model, added } =
-    head === undefined ? { model: source, added: [] } : replaceHead(source, [head].flat(), options.seed);
-  if (probe && head === undefined) throw new PareError("PARE_OPTION", "probe trains the head alone; give a head.");
+  if (head === undefined && (probe || feature !== undefined))
+    throw new PareError(
+      "PARE_OPTION",
+      `${probe ? "probe trains the head alone" : "a head takes the feature"}; give a head.`,
+    );
+  const headed = head === undefined ? undefined : replaceHead(source, [head].flat(), { feature, seed: options.seed });
+  const model = headed?.model ?? source;
   const frozen = freeze === undefined ? [] : [freeze].flat();
   const parameters = {
     ...options.parameters,
-    ...(probe ? { include: added } : {}),
+    ...(probe && headed ? { include: headed.added } : {}),
     exclude: [...(options.parameters?.exclude ?? []), ...frozen],
   };
   const rates = ratesByDepth(model, { unfreezeEvery, layerDecay, rateOf: options.rateOf });
   const settings = { unfreezeEvery, layerDecay };
-  return (await Loop.create(model, data, { ...options, ...rates, parameters }, { settings })).finish();
+  const all = { ...options, ...rates, parameters };
+  if (!probe || !headed || options.augment) return (await Loop.create(model, data, all, { settings })).finish();
+  const { validation } = options;
+  const held =
+    validation === undefined || typeof validation === "number"
+      ? validation
+      : await featuresOf(headed, validation, options);
+  const features = await featuresOf(headed, data, options);
+  const probing = { ...all, ...(held === undefined ? {} : { validation: held }) };
+  const { graph, epochs } = await (await Loop.create(headed.head, features, probing, { settings })).finish();
+  for (const [name, weight] of graph.weights()) model.graph.setWeight(name, weight);
+  return Object.assign(model, { epochs });
 }
 
 interface Rates {
@@ -77,89 +99,4 @@ function depthsOf({ graph }: Model): Map<string, number> {
     layers.at(-1)!.push(name);
   }
   return new Map(layers.flatMap((names, i) => names.map((name) => [name, layers.length - 1 - i] as const)));
-}
-
-const withWeights = new Set(["Gemm", "MatMul", "Conv"]);
-
-/** A copy whose last layer with weights has made room for others. */
-function replaceHead(source: Model, layers: readonly Layer[], seed = 0): { model: Model; added: string[] } {
-  const model = source.clone();
-  const { graph } = model;
-  const [output] = graph.outputs;
-  if (graph.outputs.length !== 1 || !output)
-    throw new PareError("PARE_UNSUPPORTED", "a head can be replaced in models of one output.");
-  const last = lastWithWeights(
-    graph.producer(output.name),
-    (name) => graph.producer(name),
-    (name) => graph.weight(name) !== undefined,
-  );
-  if (!last) throw new PareError("PARE_OPTION", "there is no Gemm, MatMul or Conv with weights before the output.");
-  const feature = last.inputs[0]!;
-  const dims = model.inferShapes().get(feature)?.dims?.slice(1);
-  if (!dims?.every((dim) => typeof dim === "number"))
-    throw new PareError("PARE_SHAPE", `the dimensions of "${feature}" behind the batch must be known, for a new head.`);
-  // The new layers as a model of their own first, whose nodes and weights then move over.
-  const part = sequential(layers, {
-    input: dims,
-    seed,
-    inputName: "feature",
-    outputName: "result",
-    opset: model.opset() ?? 17,
-  });
-  graph.proto.output = [];
-  const build = new Build(graph, "head/");
-  const names = new Map<string, string>([["feature", feature]]);
-  const added: string[] = [];
-  for (const [name, weight] of part.graph.weights()) {
-    const fresh = build.weight(name, weight);
-    names.set(name, fresh);
-    added.push(fresh);
-  }
-  const renamed = (name: string): string => {
-    if (name === "") return "";
-    let fresh = names.get(name);
-    if (fresh === undefined) names.set(name, (fresh = build.name(name)));
-    return fresh;
-  };
-  for (const node of part.graph.nodes)
-    graph.addNode({
-      opType: node.opType,
-      domain: node.domain,
-      name: `head/${node.name}`,
-      inputs: node.inputs.map(renamed),
-      outputs: node.outputs.map(renamed),
-      attributes: Object.fromEntries(node.attributeNames.map((name) => [name, node.attribute(name)!])),
-    });
-  const result = renamed("result");
-  graph.addOutput(result, "float32", [output.dims?.[0], ...(part.graph.outputs[0]!.dims ?? []).slice(1)]);
-  graph.removeUnused();
-  return { model, added };
-}
-
-/** Backwards from the output along first inputs. */
-function lastWithWeights(
-  from: Node | undefined,
-  producer: (name: string) => Node | undefined,
-  isWeight: (name: string) => boolean,
-): Node | undefined {
-  for (let node = from; node;) {
-    const isMade = (name: string): boolean => name !== "" && !isWeight(name);
-    if (withWeights.has(node.opType) && node.inputs.slice(1).some((name) => hasWeight(name, producer, isWeight)))
-      return node;
-    const next = node.inputs.find(isMade);
-    node = next === undefined ? undefined : producer(next);
-  }
-  return undefined;
-}
-
-/** Whether a weight stands behind a name, turned or not. */
-function hasWeight(
-  name: string,
-  producer: (name: string) => Node | undefined,
-  isWeight: (name: string) => boolean,
-): boolean {
-  if (name === "") return false;
-  if (isWeight(name)) return true;
-  const node = producer(name);
-  return node?.opType === "Transpose" && hasWeight(node.inputs[0] ?? "", producer, isWeight);
 }

@@ -1,10 +1,12 @@
 // Gradients of a convolution (see conv-gradient.h).
 #include "engine/conv-gradient.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 
 #include "engine/conv-transpose.h"
+#include "engine/conv.h"
 #include "engine/matmul.h"
 #include "engine/scratch.h"
 
@@ -181,9 +183,67 @@ Status inputByTranspose(const Execution& execution, const ConvGradient& of, Unal
   return convTranspose(execution, prepared, shape, of.dy, dx);
 }
 
+// Whether the image's gradient is a depthwise convolution that has a kernel: of dY, apart by the strides, with the
+// filters turned by half.
+bool isDepthwise(const Execution& execution, const ConvGradient& of) {
+  const PoolAxis &deep = of.axes[0], &high = of.axes[1], &wide = of.axes[2];
+  if (of.inputs != 1 || of.outputs != 1 || deep.input != 1 || deep.kernel != 1 || high.dilation != 1) return false;
+  for (const PoolAxis* axis : {&high, &wide})
+    if (axis->padBegin > (axis->kernel - 1) * axis->dilation) return false;
+  return execution.kernels.depthwise->has(high.kernel, wide.kernel, 1, 1);
+}
+
+// Some images a piece.
+Status inputByDepthwise(const Execution& execution, const ConvGradient& of, UnalignedFloat* dx) {
+  const size_t kernel = of.window(), places = of.places();
+  ConvShape shape{
+      .batch = 1, .groups = of.groups, .inputChannels = of.groups, .outputChannels = of.groups, .rank = 2, .axes = {}};
+  for (const size_t i : {1, 2}) {
+    const PoolAxis& from = of.axes[i];
+    const size_t reach = (from.kernel - 1) * from.dilation, apart = (from.output - 1) * from.stride + 1;
+    shape.axes[i] = {.input = apart,
+                     .kernel = from.kernel,
+                     .stride = 1,
+                     .dilation = from.dilation,
+                     .padBegin = reach - from.padBegin,
+                     // The image's end that no window reaches is padding too.
+                     .padEnd = from.input + from.padBegin - apart};
+  }
+  const Scratch turned(of.groups * kernel * sizeof(float));
+  if (!turned.data()) return Status::memory("no memory for the filters of a convolution");
+  for (size_t group = 0; group < of.groups; group++)
+    std::reverse_copy(of.filters + group * kernel, of.filters + (group + 1) * kernel,
+                      turned.as<UnalignedFloat>() + group * kernel);
+  const Execution single = singleOf(execution);
+  PreparedConv prepared;
+  if (Status status = prepared.prepare(single, shape, turned.as<UnalignedFloat>()); !status.ok()) return status;
+  const PoolAxis &high = of.axes[1], &wide = of.axes[2];
+  const size_t apart = shape.axes[1].input * shape.axes[2].input;
+  const bool isApart = apart != places;
+  Failure failure;
+  execution.forEachPiece(of.batch, [&](size_t image) {
+    const UnalignedFloat* dy = of.dy + image * of.groups * places;
+    const Scratch spread(isApart ? of.groups * apart * sizeof(float) : 1);
+    if (!spread.data()) return failure.noMemory();
+    if (isApart) {
+      auto* to = spread.as<UnalignedFloat>();
+      std::memset(spread.data(), 0, of.groups * apart * sizeof(float));
+      for (size_t group = 0; group < of.groups; group++)
+        for (size_t row = 0; row < high.output; row++)
+          for (size_t i = 0; i < wide.output; i++)
+            to[group * apart + row * high.stride * shape.axes[2].input + i * wide.stride] =
+                dy[(group * high.output + row) * wide.output + i];
+      dy = to;
+    }
+    failure.note(conv(single, prepared, shape, dy, dx + image * of.groups * of.image()));
+  });
+  return failure.outcome(execution);
+}
+
 }  // namespace
 
 Status inputGradient(const Execution& execution, const ConvGradient& of, UnalignedFloat* dx) {
+  if (isDepthwise(execution, of)) return inputByDepthwise(execution, of, dx);
   const size_t strides = of.axes[0].stride * of.axes[1].stride * of.axes[2].stride;
   // The transposed convolution multiplies at every place of the image, in as many phases as there are strides.
   const bool isSparse = of.places() * strides * 4 < of.image() * 3;
@@ -216,13 +276,18 @@ Status filterGradient(const Execution& execution, const ConvGradient& of, Unalig
           unfold(execution.kernels, of, of.x + ((first + i) * of.groups + group) * of.inputs * of.image(),
                  columns.as<UnalignedFloat>() + i * places, stride);
         UnalignedFloat *own = sum + group * filters, *to = first == begin ? own : part.as<UnalignedFloat>();
-        failure.note(matmul(single, {.m = of.outputs,
-                                     .n = window,
-                                     .k = stride,
-                                     .transposeB = true,
-                                     .a = gatherGradient(execution.kernels, of, first, images, group, copy.as<float>()),
-                                     .b = columns.as<UnalignedFloat>(),
-                                     .c = to}));
+        const UnalignedFloat* gradient = gatherGradient(execution.kernels, of, first, images, group, copy.as<float>());
+        // One filter a group is a matrix by a vector, which needs no packing.
+        if (of.outputs == 1)
+          execution.kernels.matmul->matrixVector(columns.as<UnalignedFloat>(), gradient, to, window, stride);
+        else
+          failure.note(matmul(single, {.m = of.outputs,
+                                       .n = window,
+                                       .k = stride,
+                                       .transposeB = true,
+                                       .a = gradient,
+                                       .b = columns.as<UnalignedFloat>(),
+                                       .c = to}));
         if (to != own) add(own, to, own, filters);
       }
   });

@@ -98,7 +98,7 @@ test("the model's input says size, channels and layout", async () => {
   expect(await dimsOf(["N", 3, 5, 6])).toEqual([3, 3, 5, 6]);
   expect(await dimsOf(["N", 5, 6, 3])).toEqual([3, 5, 6, 3]);
   expect(await dimsOf(["N", 1, 5, 6])).toEqual([3, 1, 5, 6]);
-  await expectRejection(dimsOf(["N", 3, "h", "w"]), "PARE_OPTION", /does not say the width of pictures/);
+  await expectRejection(dimsOf(["N", 3, "h", "w"]), "PARE_OPTION", /does not say the width of pictures; .*--size/);
 });
 
 test.each<[string, string, Partial<ImageOptions>, string, RegExp]>([

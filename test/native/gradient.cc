@@ -184,6 +184,10 @@ TEST_P(Gradients, OfConvolutions) {
       {3, 2, 2, 3, {unit, axisOf(9, 3, 2, 1, 1, 0), axisOf(8, 3, 2, 1, 1, 1)}},
       {2, 1, 3, 4, {unit, axisOf(10, 3, 1, 2, 2, 1), axisOf(7, 2, 3, 1, 0, 1)}},
       {5, 7, 1, 1, {unit, axisOf(6, 3, 1, 1, 1, 1), axisOf(5, 3, 1, 1, 1, 1)}},
+      // Depthwise, with strides in one dimension, in both with an end that no window reaches, and dilated.
+      {3, 9, 1, 1, {unit, axisOf(12, 5, 2, 1, 2, 2), axisOf(24, 5, 1, 1, 2, 2)}},
+      {2, 5, 1, 1, {unit, axisOf(10, 3, 2, 1, 0, 0), axisOf(13, 3, 2, 1, 1, 0)}},
+      {2, 4, 1, 1, {unit, axisOf(7, 3, 1, 1, 2, 1), axisOf(20, 3, 1, 2, 0, 3)}},
       {2, 1, 2, 2, {axisOf(5, 2, 2, 1, 0, 1), axisOf(4, 3, 1, 1, 1, 1), axisOf(6, 2, 1, 3, 3, 0)}},
       {4, 1, 9, 17, {unit, unit, axisOf(40, 9, 1, 1, 0, 0)}},
       {2, 1, 8, 6, {unit, axisOf(5, 1, 1, 1, 0, 0), axisOf(5, 1, 1, 1, 0, 0)}},

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Build, type Attributes } from "../../lib/model/index.js";
 import { compile, gradients, Model, Tensor, Weight } from "../../lib/index.js";
+import { fuseLayers } from "../../lib/rewrite/fusion/index.js";
 import { expectError } from "../errors.js";
 
 interface Case {
@@ -350,6 +351,48 @@ test.each(cases)("$name", async (one) => {
         throw new Error(`${name}[${i}] has the gradient ${data[i]}; finite differences give ${wanted}`);
     }
   }
+});
+
+test("images of any size have the gradients of a known one", async () => {
+  const wanted = goldens.GlobalAveragePool!.in0!;
+  const one = cases.find(({ name }) => name === "GlobalAveragePool")!;
+  const { model, feeds } = await makeModel(one);
+  const dims = feeds.in0!.dims;
+  model.graph.proto.input = [];
+  model.graph.addInput("in0", "float32", ["N", dims[1]!, ...dims.slice(2).map((_, i) => `size${i}`)]);
+  const session = await compile(gradients(model, { loss: "loss", wrt: ["in0"] }));
+  const { data } = session.runSync(feeds)["gradient/in0"]!;
+  wanted.forEach((value, i) => {
+    expect((data as Float32Array)[i]).toBeCloseTo(value, 5);
+  });
+});
+
+test("a norm in pieces has the same gradients as the one that training makes of it", async () => {
+  const model = Model.create({ opset: 18 });
+  const { graph } = model;
+  const build = new Build(graph);
+  graph.addInput("in0", "float32", ["N", 4, 6]);
+  const [gamma, beta] = [2, 3].map((seed) => build.weight("row", floats([6], Array.from(valuesOf(6, seed, false)))));
+  const meanOf = (value: string): string => build.op("ReduceMean", value, build.integers([-1]));
+  const centered = build.op("Sub", "in0", meanOf("in0"));
+  const variance = meanOf(build.op("Pow", centered, build.number(2)));
+  const normal = build.op("Div", centered, build.op("Sqrt", build.op("Add", variance, build.number(1e-5))));
+  const y = build.op("Add", build.op("Mul", normal, gamma), beta);
+  const loss = build.op("ReduceSum", build.op("Mul", build.op("Sin", y), y), { keepdims: 0 });
+  graph.setOutput(graph.producer(loss)!, 0, "loss");
+  graph.addOutput("loss", "float32", []);
+  const fused = model.clone();
+  fuseLayers(fused);
+  expect(fused.graph.nodes.map(({ opType }) => opType)).toContain("LayerNormalization");
+  const feeds = { in0: new Tensor("float32", valuesOf(2 * 24, 1, false), [2, 4, 6]) };
+  const wrt = ["in0", gamma!, beta!];
+  const [wanted, got] = await Promise.all(
+    [model, fused].map(async (one) => (await compile(gradients(one, { loss: "loss", wrt }))).runSync(feeds)),
+  );
+  for (const name of wrt)
+    (wanted![`gradient/${name}`]!.data as Float32Array).forEach((value, i) => {
+      expect((got![`gradient/${name}`]!.data as Float32Array)[i]).toBeCloseTo(value, 3);
+    });
 });
 
 test("says which operator has no gradient, and what does not fit", () => {

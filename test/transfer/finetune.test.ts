@@ -44,6 +44,33 @@ test("a probe trains the head alone", async () => {
   expect(probe.epochs.at(-1)!.validationLoss).toBeLessThan(probe.epochs[0]!.validationLoss);
 });
 
+test("a probe's one pass over the examples comes to what passes at each step come to", async () => {
+  const options = { head: [dense(8), relu(), dense(2)], probe: true, epochs: 3, optimizer };
+  const once = await finetune(source, other, { ...options, validation: other });
+  // Augmentation, be it of nothing, makes the body run at each step.
+  const each = await finetune(source, other, { ...options, validation: other, augment: { noise: 0 } });
+  for (const [i, { trainLoss, validationLoss }] of each.epochs.entries()) {
+    expect(once.epochs[i]!.trainLoss).toBeCloseTo(trainLoss, 5);
+    expect(once.epochs[i]!.validationLoss).toBeCloseTo(validationLoss, 5);
+  }
+  const [own, wanted] = await Promise.all([once, each].map((model) => pare.evaluate(model, other)));
+  expect(own!.accuracy).toBe(wanted!.accuracy);
+});
+
+test("a head takes the feature that it is told, whatever outputs there were", async () => {
+  const encoder = source.clone();
+  encoder.graph.addOutput("logits", "float32", ["N", 3]);
+  const feature = encoder.graph.nodes.find(({ opType }) => opType === "Relu")!.outputs[0]!;
+  const tuned = await finetune(encoder, other, { head: dense(2), feature, epochs: 10, batchSize: 32, optimizer });
+  expect(tuned.graph.outputs.map(({ dims }) => dims)).toEqual([["N", 2]]);
+  expect(tuned.graph.weight("dense2.weight")).toBeUndefined();
+  expect(isSame(source, tuned, "dense1.weight")).toBe(false);
+  expect(tuned.epochs.at(-1)!.accuracy).toBeGreaterThan(0.8);
+  await expectRejection(finetune(encoder, other, { head: dense(2) }), "PARE_UNSUPPORTED", /name the feature/);
+  await expectRejection(finetune(encoder, other, { head: dense(2), feature: "x?" }), "PARE_OPTION", /no value "x\?"/);
+  await expectRejection(finetune(encoder, other, { feature }), "PARE_OPTION", /give a head/);
+});
+
 test("without a head the model itself goes on", async () => {
   const tuned = await finetune(source, data, { freeze: ["dense3.weight", "dense3.bias"], epochs: 1 });
   expect([isSame(source, tuned, "dense3.weight"), isSame(source, tuned, "dense1.weight")]).toEqual([true, false]);
@@ -95,6 +122,12 @@ test("says what does not fit", async () => {
     finetune(source, data, { head: dense(3), inPlace: true }),
     "PARE_OPTION",
     /cannot be put in place/,
+  );
+  const folders = { x: data.x, y: data.y.map((label) => 90 * label), classNames: Array.from({ length: 181 }, String) };
+  await expectRejection(
+    finetune(source, folders),
+    "PARE_OPTION",
+    /is (90|180); the model has 3 classes.*--class-names/,
   );
   await expectRejection(finetune(source, data, { layerDecay: 2 }), "PARE_OPTION", /layerDecay must be/);
   await expectRejection(finetune(source, data, { unfreezeEvery: 0 }), "PARE_OPTION", /unfreezeEvery must be/);

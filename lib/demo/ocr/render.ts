@@ -1,7 +1,7 @@
 /** Renders words and a page of words as pictures, the same on every machine: fonts from npm, none of the system's. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type sharpFunction from "sharp";
 import type { Sharp } from "sharp";
 
@@ -24,19 +24,21 @@ export interface Box {
 export type SharpFunction = typeof sharpFunction;
 
 export interface Renderer {
-  /** A word 48 pixels high; its look (font, ink, paper, sharpness) follows from `index`. */
-  word(text: string, index: number): Promise<Picture>;
+  /** A word 48 pixels high; its look (font, ink, paper, sharpness) follows from `index`, the font unless it is given. */
+  word(text: string, index: number, face?: Face): Promise<Picture>;
   /** Words in rows on a page, as many as fit, and where each stands. */
   page(texts: readonly string[], width: number, height: number): Promise<{ picture: Picture; boxes: Box[] }>;
   /** The pictures in columns on one sheet, as a PNG file's bytes. */
   sheet(pictures: readonly Picture[]): Promise<Uint8Array>;
-  /** The picture turned upside down. */
-  turned(picture: Picture): Promise<Picture>;
+  /** The picture turned clockwise, upside down if nothing else is asked for. */
+  turned(picture: Picture, degrees?: 90 | 180 | 270): Promise<Picture>;
   close(): void;
 }
 
-/** File and the name by which fontconfig knows it. */
-const faces = [
+/** A font: its file without ".ttf", relative to the renderer's folder or absolute, and the name by which fontconfig knows it. */
+export type Face = readonly [file: string, name: string];
+
+const faces: readonly Face[] = [
   ["DejaVuSans", "DejaVu Sans"],
   ["DejaVuSerif", "DejaVu Serif"],
   ["DejaVuSansMono", "DejaVu Sans Mono"],
@@ -45,7 +47,7 @@ const faces = [
   ["DejaVuSansCondensed", "DejaVu Sans Condensed"],
   ["DejaVuSerif-Bold", "DejaVu Serif Bold"],
   ["DejaVuSans-Oblique", "DejaVu Sans Oblique"],
-] as const;
+];
 
 /** Ink on paper: plain, tinted, pale, light on dark, colour on colour. */
 const colours = [
@@ -74,19 +76,18 @@ export function createRenderer(loadSharp: () => SharpFunction, fontFolder: strin
   process.env.FONTCONFIG_FILE = join(settings, "fonts.conf");
   const sharp = loadSharp();
 
-  const text = (content: string, index: number, pixels: number, ink: string): Promise<Raw> => {
-    const [file, font] = faces[index % faces.length]!;
-    const fontfile = join(fontFolder, `${file}.ttf`);
+  const text = (content: string, [file, font]: Face, pixels: number, ink: string): Promise<Raw> => {
+    const fontfile = resolve(fontFolder, `${file}.ttf`);
     const markup = `<span foreground="${ink}">${escapeMarkup(content)}</span>`;
     // At 72 dots an inch a point is a pixel.
     return raw(sharp({ text: { text: markup, fontfile, font: `${font} ${pixels}`, dpi: 72, rgba: true } }));
   };
 
   return {
-    async word(content, index) {
+    async word(content, index, face = faces[index % faces.length]!) {
       const [ink, paper] = colours[index % colours.length]!;
       const pixels = fontPixels[Math.floor(index / colours.length) % fontPixels.length]!;
-      const { data, info } = await text(content, index, pixels, ink);
+      const { data, info } = await text(content, face, pixels, ink);
       // Letters sit in a line of 1.6 times their size, as a text detector crops them.
       const line = Math.max(info.height + 2, Math.round(pixels * 1.6));
       const top = (line - info.height) >> 1;
@@ -107,7 +108,7 @@ export function createRenderer(loadSharp: () => SharpFunction, fontFolder: strin
       let left = margin;
       let top = margin;
       for (const [index, content] of texts.entries()) {
-        const { data, info } = await text(content, index, 26, "#202020");
+        const { data, info } = await text(content, faces[index % faces.length]!, 26, "#202020");
         if (left + info.width + margin > width) {
           left = margin;
           top += rowHeight;
@@ -145,8 +146,8 @@ export function createRenderer(loadSharp: () => SharpFunction, fontFolder: strin
         .toBuffer();
     },
 
-    async turned({ width, height, pixels }) {
-      return picture(await raw(sharp(pixels, { raw: { width, height, channels: 3 } }).rotate(180)));
+    async turned({ width, height, pixels }, degrees = 180) {
+      return picture(await raw(sharp(pixels, { raw: { width, height, channels: 3 } }).rotate(degrees)));
     },
 
     close() {

@@ -71,9 +71,9 @@ export function fuse(model: Model, evaluate: Evaluate, { without = [], only }: F
   return outcomes;
 }
 
-/** Before gradients are taken: activations that were written out become operators that have gradients of their own. */
-export function fuseActivations(model: Model): void {
-  applyPass(model, activations);
+/** Before gradients are taken: activations and norms that were written out become operators that have gradients of their own. */
+export function fuseLayers(model: Model): void {
+  for (const pass of [activations, normalizations]) applyPass(model, pass);
 }
 
 /** Fuses a whole training step, or what measures between steps; `variables` are weights that change from run to run. */

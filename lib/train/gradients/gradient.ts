@@ -70,6 +70,16 @@ export class GradientBuild extends Build {
     return this.op("ReduceSum", value, this.integers(axes), { keepdims: keepdims ? 1 : 0 });
   }
 
+  /** 1 / the number of elements along the axes of a node's input that went into each result. */
+  shareOf(node: Node, axes: readonly number[]): string {
+    const [x, y] = [node.inputs[0]!, node.outputs[0]!];
+    const sizes = axes.map((axis) => this.dims(x)[axis]);
+    if (sizes.every((size) => typeof size === "number"))
+      return this.number(1 / sizes.reduce((product, size) => product * size, 1));
+    const count = (name: string): string => this.op("Cast", this.op("Size", name), { to: 1 });
+    return this.op("Div", count(y), count(x));
+  }
+
   /** The last two dimensions change places. */
   turn(value: string, rank: number): string {
     const perm = Array.from({ length: rank }, (_, axis) => axis);

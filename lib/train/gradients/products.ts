@@ -168,13 +168,11 @@ export const products: Record<string, Rule> = {
   // Each element of the image has the same share.
   GlobalAveragePool: rule((node, [dy], b) => {
     const x = node.inputs[0]!;
-    const image = b.dims(x).slice(2);
-    if (!image.every((dim) => typeof dim === "number"))
-      throw new PareError("PARE_UNSUPPORTED", `${node.label}: its gradient needs an image of a known size.`);
-    const share = b.number(1 / image.reduce((product, dim) => product * dim, 1));
-    return [b.op("Expand", b.op("Mul", dy, share), b.shapeOf(x))];
+    const axes = Array.from({ length: b.dims(x).length - 2 }, (_, i) => i + 2);
+    return [b.op("Expand", b.op("Mul", dy, b.shareOf(node, axes)), b.shapeOf(x))];
   }),
   LayerNormalization: layerNorm,
+  "com.microsoft.LayerNormalization": layerNorm,
   BatchNormalization: batchNorm,
   "pare.BatchNormTraining": batchNormTraining,
   Softmax: rule((node, [dy], b) => [b.op("pare.SoftmaxGrad", dy, node.outputs[0], { axis: softmaxAxis(node, b) })]),

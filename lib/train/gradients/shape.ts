@@ -34,15 +34,6 @@ function kept(node: Node, dy: string, b: GradientBuild): { axes: readonly number
 /** y with the reduced axes as dimensions of 1. */
 const keptOutput = (node: Node, b: GradientBuild): string => kept(node, node.outputs[0]!, b).dy;
 
-/** The number of elements that went into each result. */
-function shareOf(node: Node, axes: readonly number[], b: GradientBuild): string {
-  const sizes = axes.map((axis) => b.dims(node.inputs[0]!)[axis]);
-  if (sizes.every((size) => typeof size === "number"))
-    return b.number(1 / sizes.reduce((product, size) => product * size, 1));
-  const count = (name: string): string => b.op("Cast", b.op("Size", name), { to: 1 });
-  return b.op("Div", count(node.outputs[0]!), count(node.inputs[0]!));
-}
-
 export const moving: Record<string, Rule> = {
   Reshape: reshape,
   Flatten: reshape,
@@ -81,7 +72,7 @@ export const moving: Record<string, Rule> = {
   }),
   ReduceMean: rule((node, [dy], b) => {
     const of = kept(node, dy!, b);
-    const share = b.op("Mul", of.dy, shareOf(node, of.axes, b));
+    const share = b.op("Mul", of.dy, b.shareOf(node, of.axes));
     return [b.op("Expand", share, b.shapeOf(node.inputs[0]!))];
   }),
   ReduceSumSquare: rule((node, [dy], b) => {

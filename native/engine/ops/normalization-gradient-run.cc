@@ -11,17 +11,76 @@ namespace {
 constexpr const char* domain = "pare";
 
 // ---- Batch normalization: [batch, channels, inner…], statistics of each channel
-struct Channels {
-  size_t batch, channels, inner;
-
+class Channels {
+ public:
   explicit Channels(const TensorView& x)
-      : batch(static_cast<size_t>(x.dims[0])), channels(static_cast<size_t>(x.dims[1])), inner(x.inner(2)) {}
-  size_t count() const { return batch * inner; }
-  // Calls row(first element, its number in the channel's order) for the runs of a channel's elements.
-  template <class Row>
-  void eachRow(size_t channel, Row&& row) const {
-    for (size_t n = 0; n < batch; n++) row((n * channels + channel) * inner);
+      : channels_(static_cast<size_t>(x.dims[1])),
+        inner_(x.inner(2)),
+        count_(static_cast<size_t>(x.dims[0]) * inner_) {}
+  size_t channels() const { return channels_; }
+  // Of a channel, in the whole batch.
+  size_t count() const { return count_; }
+
+  // Calls block(first, length) for parts of a channel that fit into the first cache level.
+  template <class Block>
+  void eachBlock(Block&& block) const {
+    for (size_t first = 0; first < count_; first += blockLength) block(first, std::min(blockLength, count_ - first));
   }
+  // A part of a channel, side by side.
+  void gather(const UnalignedFloat* from, size_t channel, size_t first, size_t length, UnalignedFloat* to) const {
+    eachRun(channel, first, length, [&](size_t at, size_t done, size_t run) {
+      if (run == 1)
+        to[done] = from[at];
+      else
+        std::memcpy(to + done, from + at, run * sizeof(float));
+    });
+  }
+  void scatter(const UnalignedFloat* from, size_t channel, size_t first, size_t length, UnalignedFloat* to) const {
+    eachRun(channel, first, length, [&](size_t at, size_t done, size_t run) {
+      if (run == 1)
+        to[at] = from[done];
+      else
+        std::memcpy(to + at, from + done, run * sizeof(float));
+    });
+  }
+
+  static constexpr size_t blockLength = 2048;
+
+ private:
+  template <class Run>
+  void eachRun(size_t channel, size_t first, size_t length, Run&& run) const {
+    for (size_t done = 0; done < length;) {
+      const size_t image = (first + done) / inner_, i = (first + done) % inner_;
+      const size_t here = std::min(inner_ - i, length - done);
+      run((image * channels_ + channel) * inner_ + i, done, here);
+      done += here;
+    }
+  }
+
+  size_t channels_, inner_, count_;
+};
+
+// What a block passes through: kernels over contiguous elements, and a number or another block beside them.
+class Block {
+ public:
+  explicit Block(const Execution& execution) : kernels_(execution.kernels) {}
+  UnalignedFloat* data() { return reinterpret_cast<UnalignedFloat*>(values_); }
+  void apply(Binary function, float number, size_t length) {
+    const UnalignedFloat right = number;
+    (*kernels_.binary)[function].numberRight(data(), &right, data(), length);
+  }
+  void apply(Binary function, Block& other, size_t length) {
+    (*kernels_.binary)[function].arrays(data(), other.data(), data(), length);
+  }
+  double reduced(Accumulation how, size_t length) {
+    UnalignedFloat result = 0;
+    kernels_.reduce->rows[static_cast<size_t>(how)](data(), length, 1, length, {}, &result);
+    return result;
+  }
+
+ private:
+  const KernelTable& kernels_;
+  alignas(64) float values_[Channels::blockLength];
 };
 
 Status needChannels(const RunContext& c, size_t x, std::initializer_list<size_t> parameters) {
@@ -39,33 +98,33 @@ Status runBatchNormTraining(RunContext& c) {
   if (of.count() == 0) return Status::shape(c.reader().label() + ": a batch of nothing has no mean");
   const double epsilon = c.reader().real("epsilon");
   const UnalignedFloat *in = x.floats(), *scale = c.in(1).floats(), *bias = c.in(2).floats();
-  UnalignedFloat* out = c.out(0).floats();
-  c.execution->forEachPiece(of.channels, [&](size_t channel) {
-    double sum = 0;
-    of.eachRow(channel, [&](size_t first) {
-      float part = 0;
-      for (size_t i = 0; i < of.inner; i++) part += in[first + i];
-      sum += part;
+  c.execution->forEachPiece(of.channels(), [&](size_t channel) {
+    Block block(*c.execution);
+    const auto count = static_cast<double>(of.count());
+    double sum = 0, squares = 0;
+    of.eachBlock([&](size_t first, size_t length) {
+      of.gather(in, channel, first, length, block.data());
+      sum += block.reduced(Accumulation::sum, length);
     });
-    const double mean = sum / static_cast<double>(of.count());
-    const auto center = static_cast<float>(mean);
-    double squares = 0;
-    of.eachRow(channel, [&](size_t first) {
-      float part = 0;
-      for (size_t i = 0; i < of.inner; i++) part += (in[first + i] - center) * (in[first + i] - center);
-      squares += part;
+    const auto center = static_cast<float>(sum / count);
+    of.eachBlock([&](size_t first, size_t length) {
+      of.gather(in, channel, first, length, block.data());
+      block.apply(Binary::sub, center, length);
+      squares += block.reduced(Accumulation::sumSquare, length);
     });
-    const double variance = squares / static_cast<double>(of.count());
+    const double variance = squares / count;
     const auto inverse = static_cast<float>(1 / std::sqrt(variance + epsilon));
-    const float factor = inverse * scale[channel];
-    of.eachRow(channel, [&](size_t first) {
-      for (size_t i = 0; i < of.inner; i++) out[first + i] = (in[first + i] - center) * factor + bias[channel];
+    of.eachBlock([&](size_t first, size_t length) {
+      of.gather(in, channel, first, length, block.data());
+      block.apply(Binary::sub, center, length);
+      block.apply(Binary::mul, inverse * scale[channel], length);
+      block.apply(Binary::add, bias[channel], length);
+      of.scatter(block.data(), channel, first, length, c.out(0).floats());
     });
     c.out(1).floats()[channel] = center;
     c.out(2).floats()[channel] = inverse;
     // Running statistics take the unbiased one, as PyTorch does.
-    c.out(3).floats()[channel] =
-        static_cast<float>(of.count() > 1 ? squares / static_cast<double>(of.count() - 1) : variance);
+    c.out(3).floats()[channel] = static_cast<float>(of.count() > 1 ? squares / (count - 1) : variance);
   });
   return c.execution->outcome();
 }
@@ -76,28 +135,33 @@ Status runBatchNormGrad(RunContext& c) {
   if (c.in(0).dims != c.in(1).dims) return Status::shape(c.reader().label() + ": the gradient is not as X");
   const Channels of(c.in(1));
   const UnalignedFloat *dy = c.in(0).floats(), *x = c.in(1).floats();
-  c.execution->forEachPiece(of.channels, [&](size_t channel) {
+  c.execution->forEachPiece(of.channels(), [&](size_t channel) {
+    Block gradient(*c.execution), normal(*c.execution);
     const float mean = c.in(3).floats()[channel], inverse = c.in(4).floats()[channel];
+    const auto gather = [&](size_t first, size_t length) {
+      of.gather(dy, channel, first, length, gradient.data());
+      of.gather(x, channel, first, length, normal.data());
+      normal.apply(Binary::sub, mean, length);
+    };
     double sum = 0, product = 0;
-    of.eachRow(channel, [&](size_t first) {
-      float partSum = 0, partProduct = 0;
-      for (size_t i = first; i < first + of.inner; i++) {
-        partSum += dy[i];
-        partProduct += dy[i] * (x[i] - mean);
-      }
-      sum += partSum;
-      product += partProduct;
+    of.eachBlock([&](size_t first, size_t length) {
+      gather(first, length);
+      sum += gradient.reduced(Accumulation::sum, length);
+      normal.apply(Binary::mul, gradient, length);
+      product += normal.reduced(Accumulation::sum, length);
     });
     product *= inverse;
     c.out(1).floats()[channel] = static_cast<float>(product);
     c.out(2).floats()[channel] = static_cast<float>(sum);
     if (!c.wants(0)) return;
     const auto count = static_cast<double>(of.count());
-    const auto shift = static_cast<float>(sum / count), slope = static_cast<float>(product / count * inverse);
-    const float factor = c.in(2).floats()[channel] * inverse;
-    UnalignedFloat* dx = c.out(0).floats();
-    of.eachRow(channel, [&](size_t first) {
-      for (size_t i = first; i < first + of.inner; i++) dx[i] = factor * (dy[i] - shift - (x[i] - mean) * slope);
+    of.eachBlock([&](size_t first, size_t length) {
+      gather(first, length);
+      normal.apply(Binary::mul, static_cast<float>(-product / count * inverse), length);
+      normal.apply(Binary::add, gradient, length);
+      normal.apply(Binary::sub, static_cast<float>(sum / count), length);
+      normal.apply(Binary::mul, c.in(2).floats()[channel] * inverse, length);
+      of.scatter(normal.data(), channel, first, length, c.out(0).floats());
     });
   });
   return c.execution->outcome();
