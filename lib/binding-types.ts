@@ -319,8 +319,8 @@ export interface Binding {
     bytes: readonly Uint8Array[],
     options?: { strict?: boolean },
   ): NativeShapes;
-  /** The op table. */
-  operators(): Operator[];
+  /** The op table, or its rows of this name. */
+  operators(name?: string): Operator[];
 
   /** A model made ready to run, from `describe(model, "all")`; `variables` and `updates` are numbers of values. */
   createPlan(

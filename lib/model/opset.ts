@@ -25,7 +25,8 @@ const irVersions: [opset: number, irVersion: number][] = [
 const adapterFor = new Map<string, Adapter>(
   adapters.flatMap((adapter) => adapter.ops.map((op) => [`${op} ${adapter.version}`, adapter] as const)),
 );
-let rows: Map<string, Operator[]> | undefined;
+/** Of ONNX's own operators that were asked for. */
+const rows = new Map<string, Operator[]>();
 
 /** See Model.upgradeOpset. */
 export function upgradeOpset(model: Model, version: number): void {
@@ -109,14 +110,9 @@ function refusal(node: Node, { adapters, end }: Way, context: UpgradeContext): s
 }
 
 function rowOf(name: string, version: number): Operator | undefined {
-  rows ??= group(binding.operators());
-  return rows.get(name)?.find(({ since, until }) => since <= version && version <= (until ?? Infinity));
-}
-
-function group(operators: Operator[]): Map<string, Operator[]> {
-  const byName = new Map<string, Operator[]>();
-  for (const one of operators) if (one.domain === "") byName.set(one.name, [...(byName.get(one.name) ?? []), one]);
-  return byName;
+  let found = rows.get(name);
+  if (!found) rows.set(name, (found = binding.operators(name).filter(({ domain }) => domain === "")));
+  return found.find(({ since, until }) => since <= version && version <= (until ?? Infinity));
 }
 
 /** Whether a newer row means by everything that an older one has what that meant: it only adds what may be left out. */

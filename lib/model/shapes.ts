@@ -27,6 +27,12 @@ export class Shapes extends Map<string, InferredType> {
     this.#graphs.set(graph, types);
   }
 
+  /** Whether constants that are computed later could tell no more: all dimensions are numbers or follow from the inputs'. */
+  get areKnown(): boolean {
+    const isKnown = (dim: unknown): boolean => typeof dim === "number" || (typeof dim === "string" && !isUnknown(dim));
+    return [...this.#graphs.values()].every((types) => [...types.values()].every(({ dims }) => dims?.every(isKnown)));
+  }
+
   /** The type of a value as a graph sees it: its own, or one of a graph around it. */
   in(graph: Graph, name: string): InferredType | undefined {
     for (let at: Graph | undefined = graph; at; at = at.parent?.graph) {
@@ -35,6 +41,11 @@ export class Shapes extends Map<string, InferredType> {
     }
     return undefined;
   }
+}
+
+/** Whether a dimension is a symbol that only counts what is unknown, or follows from one; other inferences count anew. */
+export function isUnknown(dim: string): boolean {
+  return dim.includes("unk__");
 }
 
 /** See Model.inferShapes. */

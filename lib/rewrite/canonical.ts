@@ -1,6 +1,7 @@
 /** A model as it runs: newest operators, float32, constants computed, nodes fused. */
 import { PareError } from "../errors.js";
 import type { Model } from "../model/index.js";
+import type { Shapes } from "../model/shapes.js";
 import type { Evaluate } from "./fold.js";
 import { fuse, fusionNames, type FusionOptions, type FusionOutcome } from "./fusion/index.js";
 import { widenHalves } from "./widen.js";
@@ -17,9 +18,20 @@ export function canonical(
   const made = inPlace ? model : model.clone();
   // First: later steps have fewer nodes to look at, and native code packs the bytes of initializers ahead.
   for (const graph of [...made.graph.walk()]) graph.liftConstants();
+  const before = shapesOf(made);
   const isLifted = lift(made);
-  widenHalves(made);
-  return { model: made, outcomes: fuse(made, evaluate, isLifted ? options : { without: needKnownOperators }) };
+  const isWidened = widenHalves(made);
+  const chosen = isLifted ? options : { without: needKnownOperators };
+  return { model: made, outcomes: fuse(made, evaluate, chosen, isWidened ? undefined : before) };
+}
+
+/** Undefined where they cannot be inferred as the model is: newer operators may allow it. */
+function shapesOf(model: Model): Shapes | undefined {
+  try {
+    return model.inferShapes();
+  } catch {
+    return undefined;
+  }
 }
 
 const needKnownOperators = fusionNames.filter((name) => name !== "fold");

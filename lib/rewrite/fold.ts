@@ -1,6 +1,6 @@
 /** Constant folding: what depends on nothing but constants is computed once. */
 import { Model, type Graph, type Node, type Weight } from "../model/index.js";
-import type { Shapes } from "../model/shapes.js";
+import type { InferredType, Shapes } from "../model/shapes.js";
 import { constantOf } from "./constants.js";
 
 /** Computes the outputs of a model without inputs, by name. */
@@ -18,8 +18,12 @@ const random = new Set([
 /** Results of more elements than this must not have many more than what they are made of. */
 const ampleElements = 4096;
 
-/** Replaces nodes that read only constants by weights; outputs of the graph stay. @returns how many nodes went. */
-export function foldConstants(model: Model, graph: Graph, shapes: Shapes, evaluate: Evaluate): number {
+type TypeOf = (name: string) => InferredType | undefined;
+
+/** Replaces nodes that read only constants by weights; outputs of the graph stay. `shapes` may lack values. @returns how many nodes went. */
+export function foldConstants(model: Model, graph: Graph, evaluate: Evaluate, shapes?: Shapes): number {
+  const typeOf: TypeOf = (name) => shapes?.in(graph, name) ?? model.inferShapes().in(graph, name);
+  const sizeOf = (name: string): number | undefined => elementsIn(typeOf(name));
   const known = new Map<string, number>();
   const elementsOf = (name: string): number | undefined => {
     const made = known.get(name);
@@ -33,16 +37,16 @@ export function foldConstants(model: Model, graph: Graph, shapes: Shapes, evalua
     const counts = node.inputs.filter((name) => name !== "").map(elementsOf);
     if (counts.length === 0 || counts.includes(undefined)) continue;
     const read = counts.reduce<number>((sum, count) => sum + count!, 0);
-    const made = node.outputs.filter((name) => name !== "").map((name) => sizeOf(shapes, graph, name));
+    const made = node.outputs.filter((name) => name !== "").map(sizeOf);
     if (made.some((count) => count === undefined || (count > ampleElements && count > 2 * read))) continue;
     folded.push(node);
-    node.outputs.forEach((name) => known.set(name, sizeOf(shapes, graph, name) ?? 0));
+    node.outputs.forEach((name) => known.set(name, sizeOf(name) ?? 0));
   }
   if (folded.length === 0) return 0;
 
   const isFolded = new Set(folded);
   const wanted = [...known.keys()].filter((name) => graph.consumers(name).some((node) => !isFolded.has(node)));
-  const results = evaluate(constantModel(model, graph, shapes, folded, wanted));
+  const results = evaluate(constantModel(model, graph, typeOf, folded, wanted));
   graph.removeNodes(folded);
   for (const [name, weight] of results) graph.replaceUses(name, graph.addWeight(name, weight));
   return folded.length;
@@ -55,8 +59,7 @@ function isFoldable(node: Node): boolean {
 }
 
 /** Elements of a value of a type that results can have; undefined where they are not known. */
-function sizeOf(shapes: Shapes, graph: Graph, name: string): number | undefined {
-  const { dtype, dims } = shapes.in(graph, name) ?? {};
+function elementsIn({ dtype, dims }: InferredType = {}): number | undefined {
   if (dtype === undefined || dtype === "string" || dtype === "bfloat16" || !dims) return undefined;
   return dims.reduce<number | undefined>(
     (product, dim) => (product === undefined || typeof dim !== "number" ? undefined : product * dim),
@@ -67,7 +70,7 @@ function sizeOf(shapes: Shapes, graph: Graph, name: string): number | undefined 
 function constantModel(
   model: Model,
   graph: Graph,
-  shapes: Shapes,
+  typeOf: TypeOf,
   nodes: readonly Node[],
   wanted: readonly string[],
 ): Model {
@@ -88,7 +91,7 @@ function constantModel(
     part.graph.addNode({ opType, domain, inputs, outputs, attributes });
   }
   for (const name of wanted) {
-    const { dtype, dims } = shapes.in(graph, name)!;
+    const { dtype, dims } = typeOf(name)!;
     part.graph.addOutput(name, dtype!, dims);
   }
   return part;

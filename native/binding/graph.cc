@@ -84,8 +84,10 @@ Napi::Value defaultOf(Napi::Env env, const AttributeDef& attribute) {
 
 Napi::Value operators(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
+  const std::string wanted = info[0].IsString() ? info[0].As<Napi::String>().Utf8Value() : "";
   Napi::Array list = Napi::Array::New(env);
   for (const OpDef* def : allOps()) {
+    if (!wanted.empty() && wanted != def->name) continue;
     Napi::Object one = Napi::Object::New(env);
     one.Set("domain", def->domain);
     one.Set("name", def->name);

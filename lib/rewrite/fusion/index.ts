@@ -52,19 +52,23 @@ export const fusionNames: readonly string[] = [
   "fold",
 ];
 
-/** Fuses a model's nodes where they stand, and removes what nobody needs then. */
-export function fuse(model: Model, evaluate: Evaluate, { without = [], only }: FusionOptions = {}): FusionOutcome[] {
+/** Fuses a model's nodes where they stand, and removes what nobody needs then. `shapes` may lack values made since. */
+export function fuse(
+  model: Model,
+  evaluate: Evaluate,
+  { without = [], only }: FusionOptions = {},
+  shapes?: Shapes,
+): FusionOutcome[] {
   const outcomes: FusionOutcome[] = [];
   const leftOut = new Set(only ? [...without, ...fusionNames.filter((name) => !only.includes(name))] : without);
-  // A fusion leaves the other values as they were.
-  let shapes: Shapes | undefined;
   for (const pass of passes) {
     if (pass === "fold") {
-      if (!leftOut.has("fold") && fold(model, evaluate) > 0) shapes = undefined;
+      if (!leftOut.has("fold") && fold(model, evaluate, shapes) > 0 && !shapes?.areKnown) shapes = undefined;
       continue;
     }
     const fusions = pass.filter(({ name }) => !leftOut.has(name));
     if (fusions.length === 0) continue;
+    // Kept from pass to pass: a fusion leaves the other values as they were.
     shapes ??= model.inferShapes();
     outcomes.push(...applyPass(model, fusions, { shapes }));
   }
@@ -117,10 +121,9 @@ function attempt(fusion: Fusion, node: Node, site: Site): FusionOutcome[] {
 }
 
 /** @returns how many nodes went. */
-function fold(model: Model, evaluate: Evaluate): number {
-  const shapes = model.inferShapes();
+function fold(model: Model, evaluate: Evaluate, shapes: Shapes | undefined): number {
   let folded = 0;
-  for (const graph of [...model.graph.walk()]) folded += foldConstants(model, graph, shapes, evaluate);
+  for (const graph of [...model.graph.walk()]) folded += foldConstants(model, graph, evaluate, shapes);
   model.graph.removeUnused();
   return folded;
 }

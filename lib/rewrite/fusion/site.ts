@@ -1,6 +1,6 @@
 /** What a fusion sees of the nodes around one: who makes a value, who alone reads it, and what is constant. */
-import type { AttributeValue, Graph, Model, Node, NodeDescription, Weight } from "../../model/index.js";
-import type { InferredType, Shapes } from "../../model/shapes.js";
+import type { AttributeValue, Dim, Graph, Model, Node, NodeDescription, Weight } from "../../model/index.js";
+import { isUnknown, type InferredType, type Shapes } from "../../model/shapes.js";
 import { constantOf } from "../constants.js";
 
 export class Site {
@@ -84,7 +84,14 @@ export class Site {
 
   type(name: string | undefined): InferredType {
     if (name === undefined || name === "") return {};
-    return this.#shapes.in(this.graph, name) ?? (this.#later ??= this.model.inferShapes()).in(this.graph, name) ?? {};
+    const known = this.#shapes.in(this.graph, name);
+    if (known) return known;
+    const weight = this.graph.weight(name);
+    if (weight) return { dtype: weight.dtype, dims: [...weight.dims] };
+    const later = (this.#later ??= this.model.inferShapes()).in(this.graph, name);
+    // The symbols of one inference mean nothing in another where they only count what is unknown.
+    const keep = (dim: Dim): Dim => (typeof dim === "string" && isUnknown(dim) ? undefined : dim);
+    return later?.dims ? { ...later, dims: later.dims.map(keep) } : (later ?? {});
   }
   dims(name: string | undefined): readonly (number | string | undefined)[] | undefined {
     return this.type(name).dims;
