@@ -127,10 +127,12 @@ const withoutTags = (html: string): string =>
     .replace(/&amp;/gi, "&")
     .replace(/&#?\w+;/g, " ");
 
-/** Without what a mailing list or an earlier mail has put there: signatures, footers, quotations; addresses stand as words. */
+/** Without what a mailing list or an earlier mail has put there: signatures, footers, quotations; addresses and years stand as words. */
 const written = (body: string): string =>
   body
     .split(/^(?:-- ?|_{10,}.*|-{20,}.*)$/m, 1)[0]!
     .replace(/^\s*[>|].*$/gm, " ")
     .replace(/https?:\/\/\S+|www\.\S+/gi, " url ")
-    .replace(/\S+@\S+/g, " email ");
+    .replace(/\S+@\S+/g, " email ")
+    // When a folder was filled.
+    .replace(/\b(?:19|20)\d\d\b/g, " year ");

@@ -43,6 +43,13 @@ export function classNamesOf(data: Batches): readonly string[] | undefined {
   return (data as Partial<Dataset>).classNames;
 }
 
+/** What an error about a label beyond the model's classes adds where folders named by numbers may be the reason. */
+export function numbersHint(classNames: readonly string[] | undefined, classes: number): string {
+  return classNames !== undefined && classNames.length > classes
+    ? " Folders whose names are numbers are labels; class names in their order (--class-names) make classes of them."
+    : "";
+}
+
 async function withLabels(data: Dataset, labels: string | undefined): Promise<Dataset> {
   if (labels === undefined) return data;
   const y = /\.npy$/i.test(labels) ? await readNpy(labels) : await readIdx(labels);

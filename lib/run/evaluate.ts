@@ -3,7 +3,7 @@ import type { InferenceSession, Tensor } from "onnxruntime-common";
 import { binding } from "../binding.js";
 import type { NativeComparison } from "../binding-types.js";
 import { batchesOf, exampleCount, isTensor, labelsOf, type Batches, type Labels } from "../data/batch.js";
-import { classNamesOf } from "../data/read.js";
+import { classNamesOf, numbersHint } from "../data/read.js";
 import { PareError } from "../errors.js";
 import { offLoop } from "../kernels/kernel.js";
 import type { LongCall } from "../progress.js";
@@ -65,6 +65,7 @@ async function evaluateSession(
   let done = 0;
   let runMs = 0;
   let scores: Scores | undefined;
+  const classNames = options.classNames ?? classNamesOf(data);
   for await (const batch of batchesOf(data, fixed ?? options.batchSize ?? 32)) {
     // onnxruntime-node computes on the event loop: this lets signals in.
     await new Promise(setImmediate);
@@ -77,12 +78,12 @@ async function evaluateSession(
     const results = await session.run(fixed === undefined ? feeds : padBatch(feeds, fixed), [output], runOptions);
     runMs += performance.now() - start;
     scores ??= createScores(options.metric, batch.y);
-    await scores.add(results[output]!, batch.y, { first: done, count, output });
+    await scores.add(results[output]!, batch.y, { first: done, count, output, classNames });
     done += count;
     onProgress?.({ done, total: Math.max(done, total ?? done + count), what: "evaluating" });
   }
   if (!scores) throw new PareError("PARE_OPTION", "the data is empty: there is no example to evaluate on.");
-  return new Evaluation({ output, examples: done, runMs, ...scores.result(options.classNames ?? classNamesOf(data)) });
+  return new Evaluation({ output, examples: done, runMs, ...scores.result(classNames) });
 }
 
 interface Place {
@@ -91,6 +92,7 @@ interface Place {
   /** Examples in it; what stands behind them in the output is padding. */
   count: number;
   output: string;
+  classNames: readonly string[] | undefined;
 }
 
 interface Scores {
@@ -117,7 +119,7 @@ class Accuracy implements Scores {
   /** By label: how many there are, were found, were answered. */
   readonly #perClass = new Map<number, { count: number; right: number; predicted: number }>();
 
-  add(result: Tensor, y: Labels, { first, count, output }: Place): Promise<void> {
+  add(result: Tensor, y: Labels, { first, count, output, classNames }: Place): Promise<void> {
     const labels = labelsOf(y);
     const { dims, type } = result;
     const isAnswer = /^u?int/.test(type) && dims.slice(1).every((dim) => dim === 1);
@@ -135,7 +137,7 @@ class Accuracy implements Scores {
       if (!Number.isInteger(label) || label < 0 || label >= classes)
         throw new PareError(
           "PARE_OPTION",
-          `the label of example ${first + i} is ${label}; the model's output "${output}" has ${classes === Infinity ? "classes from 0 on" : `classes 0 to ${classes - 1}`}.`,
+          `the label of example ${first + i} is ${label}; the model's output "${output}" has ${classes === Infinity ? "classes from 0 on" : `classes 0 to ${classes - 1}`}.${numbersHint(classNames, classes)}`,
         );
       const answer = isAnswer ? values[i]! : this.#answer(values as Float32Array, i * classes, classes, label);
       const right = answer === label;

@@ -4,7 +4,7 @@ import { Tensor } from "onnxruntime-common";
 import { PareError } from "../errors.js";
 import { exampleCount, type Batch } from "../data/index.js";
 import { isTensor, labelsOf } from "../data/batch.js";
-import { classNamesOf } from "../data/read.js";
+import { classNamesOf, numbersHint } from "../data/read.js";
 import { kernels } from "../kernels/index.js";
 import type { Model } from "../model/index.js";
 import type { LongCall } from "../progress.js";
@@ -149,16 +149,12 @@ function labelColumn(
 ): Column {
   const labels = labelsOf(y);
   const data = new BigInt64Array(labels.length);
-  const hint =
-    classes !== undefined && classNames !== undefined && classNames.length > classes
-      ? " Folders whose names are numbers are labels; class names in their order (--class-names) make classes of them."
-      : "";
   for (let i = 0; i < labels.length; i++) {
     const label = Number(labels[i]);
     if (!Number.isInteger(label) || label < 0 || (classes !== undefined && label >= classes))
       throw new PareError(
         "PARE_OPTION",
-        `label ${i} is ${label}; ${classes === undefined ? "labels are whole numbers from 0 on" : `the model has ${classes} classes, 0 to ${classes - 1}`}.${hint}`,
+        `label ${i} is ${label}; ${classes === undefined ? "labels are whole numbers from 0 on" : `the model has ${classes} classes, 0 to ${classes - 1}`}.${numbersHint(classNames, classes ?? Infinity)}`,
       );
     data[i] = BigInt(label);
   }
