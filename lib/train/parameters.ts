@@ -45,8 +45,8 @@ export function findParameters(graph: Graph, filter?: NameFilter): Parameter[] {
   return [...found.values()];
 }
 
-/** The weight behind nodes that only lay it out differently. */
-function sourceOf(graph: Graph, name: string): string | undefined {
+/** The weight behind nodes that only lay it out differently, if that is what a value is. */
+export function sourceOf(graph: Graph, name: string): string | undefined {
   for (let at = name; ;) {
     if (graph.weight(at)) return at;
     const node = graph.producer(at);

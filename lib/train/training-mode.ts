@@ -1,6 +1,7 @@
 /** A model as it runs while it is trained: batch norm by the batch's own statistics, dropout that drops. */
 import { PareError } from "../errors.js";
 import { Build, type Graph, type Node } from "../model/index.js";
+import { sourceOf } from "./parameters.js";
 
 export interface TrainingMode {
   /** Running statistics: the value that each becomes after a step. */
@@ -67,7 +68,8 @@ function batchNorm(graph: Graph, node: Node, build: Build, statistics: Map<strin
   });
   if (graph.model.opset("pare") === undefined) graph.model.setOpset("pare", 1);
   const follow = (running: string, batch: string): void => {
-    if (!graph.weight(running)) return;
+    // A weight that was a Constant node has a node before it still.
+    if (sourceOf(graph, running) === undefined) return;
     const old = build.op("Mul", running, build.number(momentum));
     statistics.set(running, build.op("Add", old, build.op("Mul", batch, build.number(1 - momentum))));
   };

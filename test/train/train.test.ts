@@ -4,7 +4,7 @@ import { compile, Tensor, train, type Batch, type Epoch, type Model } from "../.
 import { expectRejection } from "../errors.js";
 import { spirals } from "./spirals.js";
 
-const { dense, dropout, relu, sequential, tanh } = pare;
+const { batchNorm, dense, dropout, relu, sequential, tanh } = pare;
 
 const smallNet = (seed = 1): Model =>
   sequential([dense(24), relu(), dense(24), relu(), dense(3)], { input: [2], seed });
@@ -188,6 +188,25 @@ test("a loss that is no number leaves the weights alone and says where it began"
   // log of what relu has made zero: −∞, and NaN behind it.
   const net = netWith("Log", "logarithm");
   await expectRejection(train(net, data).finish(), "PARE_NAN", /loss of step 1 is .*, from Log "logarithm" on/);
+});
+
+test("weights in Constant nodes learn as initializers do, running statistics of batch norms included", async () => {
+  const net = sequential([dense(12), batchNorm(), relu(), dense(3)], { input: [2], seed: 1 });
+  const other = net.clone();
+  for (const [name, weight] of [...other.graph.weights()]) {
+    other.graph.removeWeight(name);
+    other.graph.addNode({ opType: "Constant", inputs: [], outputs: [name], attributes: { value: weight } });
+  }
+  other.graph.sort();
+  const data = spirals(120);
+  const options = { epochs: 3, batchSize: 16, best: false };
+  const [wanted, got] = await Promise.all([net, other].map((model) => train(model, data, options).finish()));
+  expect(got!.graph.nodes.filter(({ opType }) => opType === "Constant")).not.toHaveLength(0);
+  for (const [name, weight] of wanted!.graph.weights()) {
+    if (weight.dtype !== "float32") continue;
+    expect([name, got!.graph.weight(name)!.toFloats()]).toEqual([name, weight.toFloats()]);
+    expect(weight.toFloats()).not.toEqual(net.graph.weight(name)!.toFloats());
+  }
 });
 
 test("says what is wrong with data and options", async () => {
