@@ -103,7 +103,10 @@ TEST_P(Gradients, OfMaxPoolPairs) {
                                      .count = count});
       std::vector<float> all;
       for (Loose* row : {&above, &below})
-        for (size_t i = 0; i < 2 * count; i++) all.push_back(row->data()[i]);
+        for (size_t i = 0; i < 2 * count; i++) {
+          const float value = row->data()[i];  // no reference to where it stands: that is no place for a float
+          all.push_back(value);
+        }
       return all;
     };
     EXPECT_EQ(run(GetParam()), run("reference")) << GetParam();
