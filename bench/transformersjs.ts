@@ -1,5 +1,4 @@
 /** transformers.js unchanged, with all-MiniLM-L6-v2: on pare by `overrides`, and on onnxruntime-node; vectors, times, and a timer meanwhile. */
-import { execFileSync } from "node:child_process";
 import {
   copyFileSync,
   existsSync,
@@ -12,19 +11,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { embed, type Embedding } from "../test/embed.js";
+import { cosine } from "../test/onnxruntime.js";
 import { formatSeconds, median } from "./frame/race.js";
 import type { BenchReport } from "./frame/report.js";
 
 export const title = "transformers.js on pare and on onnxruntime-node: sentences embedded by all-MiniLM-L6-v2";
-
-/** What examples/transformersjs/embed.mjs prints. */
-interface Answer {
-  dims: number[];
-  vectors: number[][];
-  runMs: number;
-  ticks: number;
-  longestGapMs: number;
-}
 
 export async function run(report: BenchReport): Promise<void> {
   await Promise.resolve();
@@ -75,17 +67,10 @@ export async function run(report: BenchReport): Promise<void> {
     );
     for (const [name, sentences] of Object.entries(cases)) {
       report.progress(name);
-      const answers = { pare: [] as Answer[], other: [] as Answer[] };
+      const answers = { pare: [] as Embedding[], other: [] as Embedding[] };
       for (let round = 0; round < rounds; round++)
         for (const key of ["pare", "other"] as const)
-          answers[key].push(
-            JSON.parse(
-              execFileSync(process.execPath, [...programs[key], model, ...sentences], {
-                encoding: "utf8",
-                cwd: folder,
-              }),
-            ) as Answer,
-          );
+          answers[key].push(embed(programs[key], { model, sentences, cwd: folder }));
       const cosines = answers.pare[0]!.vectors.map((vector, i) => cosine(vector, answers.other[0]!.vectors[i]!));
       const middle = (key: keyof typeof answers, what: "runMs" | "ticks" | "longestGapMs"): number =>
         median(answers[key].map((one) => one[what]));
@@ -122,10 +107,4 @@ function onOnnxRuntime(root: string, example: string, folder: string): string[] 
   const program = join(folder, "embed.mjs");
   copyFileSync(join(example, "embed.mjs"), program);
   return ["--preserve-symlinks", "--preserve-symlinks-main", program];
-}
-
-function cosine(a: readonly number[], b: readonly number[]): number {
-  const dot = (x: readonly number[], y: readonly number[]): number =>
-    x.reduce((sum, value, i) => sum + value * y[i]!, 0);
-  return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
 }

@@ -53,13 +53,13 @@ function decode(outputs: Record<string, Encoded>): Outputs {
 }
 
 /** Cosine of the angle between two outputs: 1 where they point the same way. */
-export function cosine(a: Float32Array, b: Float32Array): number {
+export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let [ab, aa, bb] = [0, 0, 0];
-  a.forEach((x, i) => {
-    ab += x * b[i]!;
-    aa += x * x;
+  for (let i = 0; i < a.length; i++) {
+    ab += a[i]! * b[i]!;
+    aa += a[i]! * a[i]!;
     bb += b[i]! * b[i]!;
-  });
+  }
   return ab / Math.sqrt(aa * bb);
 }
 

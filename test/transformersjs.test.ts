@@ -1,9 +1,9 @@
 /** transformers.js, unchanged, on pare: the example's project, on a small model and tokenizer made here. */
-import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { writeBert } from "./bert.js";
 import { scratchFolder } from "./cli/pare.js";
+import { embed } from "./embed.js";
 import { cosine, runInOnnxRuntime } from "./onnxruntime.js";
 
 const root = join(__dirname, "..");
@@ -17,20 +17,8 @@ const onPare = missing === undefined ? test : test.skip;
 const why = missing === undefined ? "" : ` (skipped: it needs ${missing})`;
 const folder = scratchFolder();
 
-interface Answer {
-  dims: number[];
-  vectors: number[][];
-  runMs: number;
-  ticks: number;
-  longestGapMs: number;
-}
-
-function embed(model: string, sentences: string[]): Answer {
-  const args = [join(example, "embed.mjs"), model, ...sentences];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", cwd: example });
-  if (status !== 0) throw new Error(stderr);
-  return JSON.parse(stdout) as Answer;
-}
+const embedded = (model: string, sentences: readonly string[]): ReturnType<typeof embed> =>
+  embed([join(example, "embed.mjs")], { model, sentences, cwd: example });
 
 /** Means over the tokens that count, brought to length 1. */
 function pooled(states: Float32Array, mask: readonly number[][], width: number): Float32Array[] {
@@ -49,7 +37,7 @@ onPare(`sentences become the vectors that onnxruntime-node gives${why}`, () => {
   const shape = { layers: 2, width: 32, heads: 4, hidden: 64, length: 64 };
   const path = join(folder, "small");
   const model = writeBert(path, shape);
-  const { dims, vectors } = embed(path, ["The cats sat", "the dog sat on the mat zebra"]);
+  const { dims, vectors } = embedded(path, ["The cats sat", "the dog sat on the mat zebra"]);
   expect(dims).toEqual([2, 32]);
   const ids = [
     [2, 5, 6, 11, 8, 3, 0, 0, 0],
@@ -75,7 +63,7 @@ onPare(`a timer of a millisecond ticks while the model runs${why}`, () => {
   const path = join(folder, "slow");
   writeBert(path, { layers: 4, width: 256, heads: 4, hidden: 1024, length: 512 });
   const text = "the cat sat on the mat ".repeat(80);
-  const { dims, runMs, ticks, longestGapMs } = embed(path, Array<string>(8).fill(text));
+  const { dims, runMs, ticks, longestGapMs } = embedded(path, Array<string>(8).fill(text));
   expect(dims).toEqual([8, 256]);
   // onnxruntime-node's run holds the event loop from its beginning to its end.
   expect(ticks).toBeGreaterThan(10);

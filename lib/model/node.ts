@@ -86,6 +86,11 @@ export class Node {
     return this.proto.attribute.map(({ name }) => name);
   }
 
+  /** All attributes by name, as a description of a node takes them. */
+  get attributes(): Record<string, AttributeValue> {
+    return Object.fromEntries(this.attributeNames.map((name) => [name, this.attribute(name)!]));
+  }
+
   /** An attribute's value; undefined where it is absent or refers to a function's parameter. */
   attribute(name: string): AttributeValue | undefined {
     const proto = this.#find(name);

@@ -22,9 +22,13 @@ const irVersions: [opset: number, irVersion: number][] = [
   [9, 4],
 ];
 
-const adapterFor = new Map<string, Adapter>(
-  adapters.flatMap((adapter) => adapter.ops.map((op) => [`${op} ${adapter.version}`, adapter] as const)),
-);
+/** Of each version, by the operators that changed in it. */
+const adaptersOf = new Map<number, Map<string, Adapter>>();
+for (const adapter of adapters) {
+  const changes = adaptersOf.get(adapter.version) ?? new Map<string, Adapter>();
+  for (const op of adapter.ops) changes.set(op, adapter);
+  adaptersOf.set(adapter.version, changes);
+}
 /** Of ONNX's own operators that were asked for. */
 const rows = new Map<string, Operator[]>();
 
@@ -63,9 +67,8 @@ export function upgradeOpset(model: Model, version: number): void {
   // Initializers that had to be listed as inputs, as all were once, must not become inputs now.
   model.raiseIrVersion(irVersions.find(([opset]) => opset <= version)?.[1] ?? 4);
   for (let step = now + 1; step <= version; step++) {
-    const changes = new Map(
-      adapters.filter((one) => one.version === step).flatMap((one) => one.ops.map((op) => [op, one])),
-    );
+    const changes = adaptersOf.get(step);
+    if (!changes) continue;
     // Adapters may have added nodes.
     for (const graph of [...model.graph.walk()])
       for (const node of [...graph.nodes]) {
@@ -89,7 +92,7 @@ function wayOf(op: string, from: number, to: number): Way {
   const adapters: Adapter[] = [];
   let opType = op;
   for (let step = from + 1; step <= to; step++) {
-    const adapter = adapterFor.get(`${opType} ${step}`);
+    const adapter = adaptersOf.get(step)?.get(opType);
     if (adapter) adapters.push(adapter);
     opType = adapter?.becomes ?? opType;
     const [before, after] = [rowOf(opType, step - 1), rowOf(opType, step)];

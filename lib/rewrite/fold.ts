@@ -86,8 +86,7 @@ function constantModel(
       part.graph.addWeight(name, weightBehind(graph, name));
     }
   for (const node of nodes) {
-    const attributes = Object.fromEntries(node.attributeNames.map((key) => [key, node.attribute(key)!]));
-    const { opType, domain, inputs, outputs } = node;
+    const { opType, domain, inputs, outputs, attributes } = node;
     part.graph.addNode({ opType, domain, inputs, outputs, attributes });
   }
   for (const name of wanted) {

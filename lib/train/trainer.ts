@@ -158,9 +158,11 @@ export class Trainer {
     const isShort = this.#latestMs < shortStepMs;
     const results = isShort ? session.runSync(feeds) : await session.run(feeds);
     this.#latestMs = performance.now() - begin;
-    this.#waitedMs += this.#latestMs;
-    if (isShort && this.#waitedMs >= shortStepMs) await setImmediate();
-    if (this.#waitedMs >= shortStepMs) this.#waitedMs = 0;
+    this.#waitedMs = isShort ? this.#waitedMs + this.#latestMs : 0;
+    if (this.#waitedMs >= shortStepMs) {
+      this.#waitedMs = 0;
+      await setImmediate();
+    }
     return results;
   }
 

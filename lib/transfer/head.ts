@@ -64,7 +64,7 @@ export function replaceHead(
       name: `head/${node.name}`,
       inputs: node.inputs.map(renamed),
       outputs: node.outputs.map(renamed),
-      attributes: Object.fromEntries(node.attributeNames.map((name) => [name, node.attribute(name)!])),
+      attributes: node.attributes,
     });
   const result = renamed("result");
   graph.addOutput(result, "float32", [batch, ...(head.graph.outputs[0]!.dims ?? []).slice(1)]);
@@ -80,39 +80,25 @@ function lastFeature(graph: Graph): string {
       "PARE_UNSUPPORTED",
       "a head can be replaced in models of one output; in others name the feature that it takes.",
     );
-  const last = lastWithWeights(
-    graph.producer(output.name),
-    (name) => graph.producer(name),
-    (name) => graph.weight(name) !== undefined,
-  );
+  const last = lastWithWeights(graph, output.name);
   if (!last) throw new PareError("PARE_OPTION", "there is no Gemm, MatMul or Conv with weights before the output.");
   return last.inputs[0]!;
 }
 
-/** Backwards from the output along first inputs. */
-function lastWithWeights(
-  from: Node | undefined,
-  producer: (name: string) => Node | undefined,
-  isWeight: (name: string) => boolean,
-): Node | undefined {
-  for (let node = from; node;) {
-    const isMade = (name: string): boolean => name !== "" && !isWeight(name);
-    if (withWeights.has(node.opType) && node.inputs.slice(1).some((name) => hasWeight(name, producer, isWeight)))
-      return node;
-    const next = node.inputs.find(isMade);
-    node = next === undefined ? undefined : producer(next);
+/** Backwards from a value along first inputs. */
+function lastWithWeights(graph: Graph, from: string): Node | undefined {
+  for (let node = graph.producer(from); node;) {
+    if (withWeights.has(node.opType) && node.inputs.slice(1).some((name) => hasWeight(graph, name))) return node;
+    const next = node.inputs.find((name) => name !== "" && !graph.weight(name));
+    node = next === undefined ? undefined : graph.producer(next);
   }
   return undefined;
 }
 
 /** Whether a weight stands behind a name, turned or not. */
-function hasWeight(
-  name: string,
-  producer: (name: string) => Node | undefined,
-  isWeight: (name: string) => boolean,
-): boolean {
+function hasWeight(graph: Graph, name: string): boolean {
   if (name === "") return false;
-  if (isWeight(name)) return true;
-  const node = producer(name);
-  return node?.opType === "Transpose" && hasWeight(node.inputs[0] ?? "", producer, isWeight);
+  if (graph.weight(name)) return true;
+  const node = graph.producer(name);
+  return node?.opType === "Transpose" && hasWeight(graph, node.inputs[0] ?? "");
 }

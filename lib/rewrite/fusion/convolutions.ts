@@ -1,7 +1,7 @@
 /** Convolutions with what follows them: batch normalization, per-channel factors and biases, a sum, an activation. */
 import { Weight, type Node } from "../../model/index.js";
 import { activationOf } from "./epilogue.js";
-import { attributesOf, type Fusion, type Site } from "./site.js";
+import type { Fusion, Site } from "./site.js";
 
 const microsoft = "com.microsoft";
 
@@ -29,7 +29,7 @@ const channels: Fusion = {
       opType: "Conv",
       inputs: absorbed.inputs,
       outputs: [last.outputs[0]!],
-      attributes: attributesOf(conv),
+      attributes: conv.attributes,
     });
     return true;
   },
@@ -205,7 +205,7 @@ const convEpilogue: Fusion = {
       opType: "FusedConv",
       inputs,
       outputs: [last.outputs[0]!],
-      attributes: { ...attributesOf(conv), ...activation?.attributes },
+      attributes: { ...conv.attributes, ...activation?.attributes },
     });
     return true;
   },

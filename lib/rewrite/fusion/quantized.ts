@@ -1,6 +1,6 @@
 /** Operators between DequantizeLinear and QuantizeLinear, as one that computes on the integers. */
 import { Weight, type Node } from "../../model/index.js";
-import { attributesOf, type Fusion, type Site } from "./site.js";
+import type { Fusion, Site } from "./site.js";
 
 const microsoft = "com.microsoft";
 
@@ -111,7 +111,7 @@ const convolution: Fusion = {
       opType: "QLinearConv",
       inputs: bias === "" ? inputs : [...inputs, bias],
       outputs: [to.data],
-      attributes: attributesOf(conv),
+      attributes: conv.attributes,
     });
     return true;
   },
@@ -159,7 +159,7 @@ const gemm: Fusion = {
   fuse(node, site) {
     const [a, b] = [dequantized(site, node.inputs[0]), dequantized(site, node.inputs[1])];
     if (!a || !b) return false;
-    const { alpha = 1, beta = 1, transA = 0, transB = 0 } = attributesOf(node) as Record<string, number | undefined>;
+    const { alpha = 1, beta = 1, transA = 0, transB = 0 } = node.attributes as Record<string, number | undefined>;
     if (alpha !== 1 || beta !== 1) return "it scales its operands";
     if (a.axis !== undefined || (b.axis !== undefined && b.axis !== (transB === 0 ? 1 : 0)))
       return "scales differ along an axis that is no column";
@@ -205,7 +205,7 @@ const arithmetic: Fusion = {
       opType: elementwise[node.opType]!,
       inputs: [...from.flatMap((one) => [one!.data, ...gridInputs(site, one!)]), ...gridInputs(site, to)],
       outputs: [to.data],
-      attributes: attributesOf(node),
+      attributes: node.attributes,
     });
     return true;
   },
@@ -224,7 +224,7 @@ const concatenation: Fusion = {
       opType: "QLinearConcat",
       inputs: [...gridInputs(site, to), ...from.flatMap((one) => [one!.data, ...gridInputs(site, one!)])],
       outputs: [to.data],
-      attributes: attributesOf(node),
+      attributes: node.attributes,
     });
     return true;
   },
@@ -244,7 +244,7 @@ const moves: Fusion = {
       opType: node.opType,
       inputs: [from.data, ...node.inputs.slice(1)],
       outputs: [to.data],
-      attributes: attributesOf(node),
+      attributes: node.attributes,
     });
     return true;
   },

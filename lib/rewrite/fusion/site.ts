@@ -1,5 +1,5 @@
 /** What a fusion sees of the nodes around one: who makes a value, who alone reads it, and what is constant. */
-import type { AttributeValue, Dim, Graph, Model, Node, NodeDescription, Weight } from "../../model/index.js";
+import type { Dim, Graph, Model, Node, NodeDescription, Weight } from "../../model/index.js";
 import { isUnknown, type InferredType, type Shapes } from "../../model/shapes.js";
 import { constantOf } from "../constants.js";
 
@@ -131,10 +131,6 @@ export interface Fusion {
   /** Operators of the node that `fuse` is called with, ONNX's own unless they carry a domain. */
   startsAt: readonly string[];
   fuse(node: Node, site: Site): boolean | string;
-}
-
-export function attributesOf(node: Node): Record<string, AttributeValue> {
-  return Object.fromEntries(node.attributeNames.map((name) => [name, node.attribute(name)!]));
 }
 
 /** The axes of a reduction or the like: an attribute before ONNX made them an input, sorted from 0 where the rank is known. */

@@ -1,6 +1,6 @@
 /** Fusions of a training step, whose weights change from run to run: transposes and factors that a product takes in. */
 import type { Node } from "../../model/index.js";
-import { attributesOf, type Fusion, type Site } from "./site.js";
+import type { Fusion, Site } from "./site.js";
 
 /** The source of a Transpose of the last two dimensions. */
 function turnedSource(site: Site, name: string | undefined): string | undefined {
@@ -23,7 +23,7 @@ const gemmOperands: Fusion = {
     const [left, right] = [turnedSource(site, a), turnedSource(site, b)];
     if (left === undefined && right === undefined) return false;
     const attributes = {
-      ...attributesOf(gemm),
+      ...gemm.attributes,
       transA: flag(gemm, "transA") === (left === undefined) ? 1 : 0,
       transB: flag(gemm, "transB") === (right === undefined) ? 1 : 0,
     };
@@ -99,8 +99,7 @@ const stepAlongProduct: Fusion = {
     if (!site.haveSameDims(weights, gradient)) return false;
     const [left, right] = product.inputs as [string, string];
     const inputs = [weights, left, ...Array.from({ length: 7 }, (_, i) => rest[i] ?? ""), right];
-    const { opType, outputs } = update;
-    const attributes = attributesOf(update);
+    const { opType, outputs, attributes } = update;
     site.replace([product, update], update, { domain: "pare", opType, inputs, outputs: [...outputs], attributes });
     return true;
   },

@@ -28,25 +28,22 @@ class Channels {
   }
   // A part of a channel, side by side.
   void gather(const UnalignedFloat* from, size_t channel, size_t first, size_t length, UnalignedFloat* to) const {
-    eachRun(channel, first, length, [&](size_t at, size_t done, size_t run) {
-      if (run == 1)
-        to[done] = from[at];
-      else
-        std::memcpy(to + done, from + at, run * sizeof(float));
-    });
+    eachRun(channel, first, length, [&](size_t at, size_t done, size_t run) { copy(from + at, to + done, run); });
   }
   void scatter(const UnalignedFloat* from, size_t channel, size_t first, size_t length, UnalignedFloat* to) const {
-    eachRun(channel, first, length, [&](size_t at, size_t done, size_t run) {
-      if (run == 1)
-        to[at] = from[done];
-      else
-        std::memcpy(to + at, from + done, run * sizeof(float));
-    });
+    eachRun(channel, first, length, [&](size_t at, size_t done, size_t run) { copy(from + done, to + at, run); });
   }
 
   static constexpr size_t blockLength = 2048;
 
  private:
+  // A call costs more than a single element.
+  static void copy(const UnalignedFloat* from, UnalignedFloat* to, size_t run) {
+    if (run == 1)
+      *to = *from;
+    else
+      std::memcpy(to, from, run * sizeof(float));
+  }
   template <class Run>
   void eachRun(size_t channel, size_t first, size_t length, Run&& run) const {
     for (size_t done = 0; done < length;) {

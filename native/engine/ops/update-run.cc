@@ -1,4 +1,5 @@
 // Running the steps of optimizers, the masks of dropout, and gradients element by element.
+#include <atomic>
 #include <cmath>
 #include <cstring>
 
@@ -70,33 +71,43 @@ UpdateArguments from(UpdateArguments of, size_t begin, const UnalignedFloat* gra
   return of;
 }
 
-// A step along leftᵀ·right. Of one example that is made in pieces that the step finds in the cache.
-Status stepAlongProduct(const Execution& execution, UpdateKernels::Step step, const UpdateArguments& of,
-                        const TensorView& left, const TensorView& right) {
-  const size_t k = left.outer(1), rows = left.inner(1), columns = right.inner(1);
-  const bool isOne = k == 1 && columns >= 16;
-  const size_t rowsEach = std::max<size_t>(1, elementwiseGrain / 4 / std::max<size_t>(1, columns));
-  const Scratch whole(isOne ? 0 : rows * columns * sizeof(float));
-  auto* gradient = whole.as<UnalignedFloat>();
-  if (!isOne) {
-    if (!gradient) return Status::memory("there is no memory for the gradient of " + std::to_string(rows * columns));
-    Status status = matmul(
-        execution,
-        {.m = rows, .n = columns, .k = k, .transposeA = true, .a = left.floats(), .b = right.floats(), .c = gradient});
-    if (!status.ok()) return status;
-  }
-  std::atomic<bool> isOut{false};
+Status stepAlong(const Execution& execution, UpdateKernels::Step step, const UpdateArguments& of, size_t count) {
+  execution.forEachChunk(count, elementwiseGrain, [&](size_t begin, size_t end) { step(of, begin, end); });
+  // A run that was cancelled has done this step by half; whoever trains does not cancel runs.
+  return execution.outcome();
+}
+
+// A step along leftᵀ·right, a row each: made in pieces that the step finds in the cache.
+Status stepAlongOuterProduct(const Execution& execution, UpdateKernels::Step step, const UpdateArguments& of,
+                             const TensorView& left, const TensorView& right) {
+  const size_t columns = right.inner(1), rowsEach = std::max<size_t>(1, elementwiseGrain / 4 / columns);
+  std::atomic<bool> noMemory{false};
   const BinaryKernels::Function scale = (*execution.kernels.binary)[Binary::mul].numberRight;
-  execution.forEachChunk(rows, rowsEach, [&](size_t begin, size_t end) {
-    if (!isOne) return step(from(of, begin * columns, gradient + begin * columns), 0, (end - begin) * columns);
+  execution.forEachChunk(left.inner(1), rowsEach, [&](size_t begin, size_t end) {
     const Scratch piece((end - begin) * columns * sizeof(float));
     auto* product = piece.as<UnalignedFloat>();
-    if (!product) return isOut.store(true);
+    if (!product) return noMemory.store(true);
     for (size_t row = begin; row < end; row++)
       scale(right.floats(), left.floats() + row, product + (row - begin) * columns, columns);
     step(from(of, begin * columns, product), 0, (end - begin) * columns);
   });
-  return isOut ? Status::memory("there is no memory for a part of the gradient") : execution.outcome();
+  return noMemory ? Status::memory("there is no memory for a part of the gradient") : execution.outcome();
+}
+
+// A step along leftᵀ·right, of any number of rows.
+Status stepAlongProduct(const Execution& execution, UpdateKernels::Step step, UpdateArguments of,
+                        const TensorView& left, const TensorView& right) {
+  const size_t k = left.outer(1), rows = left.inner(1), columns = right.inner(1);
+  if (k == 1 && columns >= 16) return stepAlongOuterProduct(execution, step, of, left, right);
+  const Scratch whole(rows * columns * sizeof(float));
+  auto* gradient = whole.as<UnalignedFloat>();
+  if (!gradient) return Status::memory("there is no memory for the gradient of " + std::to_string(rows * columns));
+  Status status = matmul(
+      execution,
+      {.m = rows, .n = columns, .k = k, .transposeA = true, .a = left.floats(), .b = right.floats(), .c = gradient});
+  if (!status.ok()) return status;
+  of.gradient = gradient;
+  return stepAlong(execution, step, of, rows * columns);
 }
 
 Status checkUpdate(const RunContext& c) {
@@ -142,10 +153,7 @@ Status runUpdate(RunContext& c, UpdateKernels::Step UpdateKernels::*step, bool i
   }
   const UpdateKernels::Step run = c.execution->kernels.update->*step;
   if (c.has(right)) return stepAlongProduct(*c.execution, run, of, c.in(gradient), c.in(right));
-  c.execution->forEachChunk(c.in(weights).count(), elementwiseGrain,
-                            [&](size_t begin, size_t end) { run(of, begin, end); });
-  // A run that was cancelled has done this step by half; whoever trains does not cancel runs.
-  return c.execution->outcome();
+  return stepAlong(*c.execution, run, of, c.in(weights).count());
 }
 Status runSgd(RunContext& c) { return runUpdate(c, &UpdateKernels::sgd, false); }
 Status runAdam(RunContext& c) { return runUpdate(c, &UpdateKernels::adam, true); }
