@@ -2,7 +2,7 @@
 import { Tensor } from "onnxruntime-common";
 import { PareError } from "../errors.js";
 import { kernels } from "../kernels/index.js";
-import { Build, Weight, type Graph } from "../model/index.js";
+import { Build, type Graph } from "../model/index.js";
 
 /** Of the model's first input; each example by its own lot. What is held back is never changed. */
 export interface AugmentOptions {
@@ -41,29 +41,22 @@ export function addAugmentation(graph: Graph, options: AugmentOptions, seed: num
 
   if (shift > 0 || flip) {
     const [batch, channels, height, width] = dims;
-    if (dims.length !== 4 || ![channels, height, width].every((dim) => typeof dim === "number"))
+    if (dims.length !== 4)
       throw new PareError(
         "PARE_OPTION",
         `shift and flip take pictures [N, channels, height, width]; "${input.name}" is [${dims.map((dim) => dim ?? "?").join(", ")}].`,
       );
-    const sizes = [channels, height, width] as [number, number, number];
-    const own = (name: string, dtype: "int64" | "bool"): string => {
-      const full = build.name(name);
-      graph.addInput(full, dtype, [batch, 1, 1, 1]);
-      return full;
-    };
-    const [down, right, mirror] = [own("down", "int64"), own("right", "int64"), own("mirror", "bool")];
-    value = moved(build, value, { sizes, shift, down, right, mirror });
+    const [rows, columns] = [build.name("rows"), build.name("columns")];
+    graph.addInput(rows, "int64", [batch, channels, height, 1]);
+    graph.addInput(columns, "int64", [batch, 1, 1, width]);
+    value = moved(build, value, { shift, rows, columns });
     feeders.push((feeds, step) => {
-      const count = feeds[input.name]!.dims[0]!;
-      const pixels = (part: number): Tensor =>
-        new Tensor(
-          "int64",
-          BigInt64Array.from(lots(count, step, part), (lot) => BigInt(Math.floor(lot * (2 * shift + 1)))),
-          [count, 1, 1, 1],
-        );
-      const mirrored = Uint8Array.from(lots(count, step, 2), (lot) => (flip && lot < 0.5 ? 1 : 0));
-      return { [down]: pixels(0), [right]: pixels(1), [mirror]: new Tensor("bool", mirrored, [count, 1, 1, 1]) };
+      const sizes = feeds[input.name]!.dims as [number, number, number, number];
+      const pixels = (part: number): number[] =>
+        Array.from(lots(sizes[0], step, part), (lot) => Math.floor(lot * (2 * shift + 1)));
+      const isMirrored = Array.from(lots(sizes[0], step, 2), (lot) => flip && lot < 0.5);
+      const places = placesOf(sizes, shift, { down: pixels(0), right: pixels(1), isMirrored });
+      return { [rows]: places.rows, [columns]: places.columns };
     });
   }
   if (noise > 0) {
@@ -82,40 +75,37 @@ export function addAugmentation(graph: Graph, options: AugmentOptions, seed: num
   return (batch, step) => Object.assign({}, ...feeders.map((feed) => feed(batch, step))) as Record<string, Tensor>;
 }
 
-/** Each picture from its place in a padded one, by the indices of its pixels there. */
+/** Each picture from its place in a padded one, by the indices of its pixels there: its rows' beginnings and its columns. */
 function moved(
   build: Build,
   picture: string,
-  {
-    sizes: [channels, height, width],
-    shift,
-    down,
-    right,
-    mirror,
-  }: { sizes: [number, number, number]; shift: number; down: string; right: string; mirror: string },
+  { shift, rows, columns }: { shift: number; rows: string; columns: string },
 ): string {
-  const [rows, columns] = [height + 2 * shift, width + 2 * shift];
-  const range = (name: string, count: number, axis: number, value: (i: number) => number): string => {
-    const shape = [1, 1, 1, 1];
-    shape[axis] = count;
-    const values = Array.from({ length: count }, (_, i) => value(i));
-    return build.weight(name, Weight.of("int64", shape, values));
-  };
   const padded =
     shift === 0 ? picture : build.op("Pad", picture, build.integers([0, 0, shift, shift, 0, 0, shift, shift]));
-  const channel = range("channel", channels, 1, (i) => i * rows * columns);
-  const row = build.op(
-    "Add",
-    range("row", height, 2, (i) => i * columns),
-    build.op("Mul", down, build.integer(columns)),
-  );
-  const forwards = range("column", width, 3, (i) => i);
-  const backwards = range("mirrored", width, 3, (i) => width - 1 - i);
-  const column = build.op("Add", build.op("Where", mirror, backwards, forwards), right);
-  const index = build.op("Add", build.op("Add", channel, row), column);
   const flat = (of: string): string => build.op("Reshape", of, build.integers([0, -1]));
-  const taken = build.op("GatherElements", flat(padded), flat(index), { axis: 1 });
-  return build.op("Reshape", taken, build.integers([-1, channels, height, width]));
+  const taken = build.op("GatherElements", flat(padded), flat(build.op("Add", rows, columns)), { axis: 1 });
+  return build.op("Reshape", taken, build.op("Shape", picture));
+}
+
+/** Where the rows [N, channels, height, 1] begin in a padded picture, and the columns [N, 1, 1, width] in its rows. */
+function placesOf(
+  [count, channels, height, width]: readonly [number, number, number, number],
+  shift: number,
+  { down, right, isMirrored }: { down: readonly number[]; right: readonly number[]; isMirrored: readonly boolean[] },
+): { rows: Tensor; columns: Tensor } {
+  const rows = new BigInt64Array(count * channels * height);
+  const columns = new BigInt64Array(count * width);
+  for (let n = 0; n < count; n++) {
+    for (let c = 0; c < channels; c++)
+      for (let y = 0; y < height; y++)
+        rows[(n * channels + c) * height + y] = BigInt((c * (height + 2 * shift) + y + down[n]!) * (width + 2 * shift));
+    for (let x = 0; x < width; x++) columns[n * width + x] = BigInt((isMirrored[n] ? width - 1 - x : x) + right[n]!);
+  }
+  return {
+    rows: new Tensor("int64", rows, [count, channels, height, 1]),
+    columns: new Tensor("int64", columns, [count, 1, 1, width]),
+  };
 }
 
 /** Normal numbers of two uniform ones (Box & Muller 1958). */

@@ -15,12 +15,17 @@ const picture = (): Tensor =>
   );
 
 /** What comes out of the nodes for the pictures. */
-async function augmented(options: AugmentOptions, step: number, x = picture()): Promise<Tensor> {
+async function augmented(
+  options: AugmentOptions,
+  step: number,
+  x = picture(),
+  sizes: readonly (number | string)[] = x.dims.slice(1),
+): Promise<Tensor> {
   const model = Model.create({ opset: 18 });
   const { graph } = model;
-  graph.addInput("x", "float32", ["N", ...x.dims.slice(1)]);
+  graph.addInput("x", "float32", ["N", ...sizes]);
   graph.addNode({ opType: "Identity", inputs: ["x"], outputs: ["y"] });
-  graph.addOutput("y", "float32", ["N", ...x.dims.slice(1)]);
+  graph.addOutput("y", "float32", ["N", ...sizes]);
   const augment = addAugmentation(graph, options, 7);
   return (await compile(model)).runSync({ x, ...augment({ x }, step) }).y!;
 }
@@ -55,6 +60,13 @@ test("pictures move by whole pixels and are mirrored, every one by its own lot",
   // The same seed and step give the same, another step others.
   expect((await augmented({ shift: 2, flip: true }, 3)).data).toEqual(y.data);
   expect((await augmented({ shift: 2, flip: true }, 4)).data).not.toEqual(y.data);
+});
+
+test("pictures of a size that the model leaves open move alike", async () => {
+  const options = { shift: 2, flip: true };
+  const [known, open] = [await augmented(options, 3), await augmented(options, 3, picture(), ["C", "H", "W"])];
+  expect(open.dims).toEqual(known.dims);
+  expect(open.data).toEqual(known.data);
 });
 
 test("flip alone leaves half of them as they are", async () => {
