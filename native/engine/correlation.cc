@@ -65,8 +65,12 @@ class Correlator {
     cut();
     place();
     const Activation& activation = of.epilogue.activation;
-    tilesFinish_ = (isPointwise_ || gathers_) && isContiguous_ && depth_ > 0 && !of.epilogue.residual &&
-                   (activation.kind == Activation::Kind::none || activation.kind == Activation::Kind::clip);
+    const bool areBound = isContiguous_ && depth_ > 0 && !of.epilogue.residual &&
+                          (activation.kind == Activation::Kind::none || activation.kind == Activation::Kind::clip);
+    tilesFinish_ = areBound && (isPointwise_ || gathers_);
+    const size_t lastColumns = positions(2) % tile_.stripColumns;
+    rowsFinish_ = areBound && !tilesFinish_ && bandAxis_ < 2 &&
+                  (lastColumns == 0 || lastColumns == tile_.vectorColumns) && blockDepth(false) == depth_;
     if (activation.kind == Activation::Kind::clip) {
       least_ = activation.alpha;
       most_ = activation.beta;
@@ -88,11 +92,10 @@ class Correlator {
   void cut() {
     const size_t images = of_.batch * of_.groups;
     const size_t count = positions(0) * positions(1) * positions(2);
-    constexpr double leastWork = 0x1p18;
     const double work = static_cast<double>(images * of_.outputs) * static_cast<double>(count) *
                         static_cast<double>(std::max<size_t>(depth_, 1));
     const size_t threads = std::max(1u, execution_.threads);
-    const size_t wanted = threads == 1 ? 1 : std::clamp<size_t>(static_cast<size_t>(work / leastWork), 1, 4 * threads);
+    const size_t wanted = piecesWorth(work, threads);
     const size_t leastColumns = 2 * tile_.stripColumns;
     bandAxis_ = positions(0) > 1 ? 0 : positions(1) > 1 ? 1 : 2;
     columnPieces_ = std::min(ceilDivide(wanted, images), std::max<size_t>(1, count / leastColumns));
@@ -225,12 +228,18 @@ class Correlator {
     part.x = of_.x + image * of_.inputs * inputPlane_;
     part.filters = of_.filters + image % of_.groups * of_.outputs * depth_;
     part.bias = of_.epilogue.bias ? of_.epilogue.bias + image % of_.groups * of_.outputs + part.firstRow : nullptr;
-    if (tilesFinish_ && block == depth_)
+    if ((tilesFinish_ && block == depth_) || rowsFinish_)
       part.results = of_.y + (image * of_.outputs + part.firstRow) * outputPlane_ + startOf(band);
     if (!isPointwise_) copyImage(part, band);
     if (depth_ == 0) std::fill_n(part.sums, part.rows * part.width, 0.0f);
-    for (size_t column = band.firstColumn; column < band.endColumn && !execution_.isCancelled(); column += part.width) {
-      const size_t here = std::min(part.width, band.endColumn - column);
+    const size_t step = rowsFinish_ ? lengths_[2] : part.width;
+    for (size_t column = band.firstColumn; column < band.endColumn && !execution_.isCancelled(); column += step) {
+      const size_t row = column / lengths_[2], h = row % lengths_[1];
+      if (rowsFinish_ && h >= band.count[1]) continue;
+      const size_t here = rowsFinish_ ? positions(2) : std::min(part.width, band.endColumn - column);
+      const size_t toColumn = rowsFinish_    ? (row / lengths_[1] * positions(1) + h) * positions(2)
+                              : part.results ? column
+                                             : 0;
       for (size_t unit = 0; unit < depth_; unit += block) {
         MatmulTile tile{};
         tile.columns = here;
@@ -243,7 +252,7 @@ class Correlator {
         tile.fetch = reinterpret_cast<const uint8_t*>(part.sums);
         tile.bStripStride = tile_.stripColumns * sizeof(float);
         if (isPointwise_) {
-          multiplyPanel(part, tile, column, unit, band.endColumn);
+          multiplyPanel(part, tile, column, toColumn, unit, band.endColumn);
           continue;
         }
         if (gathers_) {
@@ -255,7 +264,7 @@ class Correlator {
           tile.b = reinterpret_cast<const uint8_t*>(part.image + column);
           tile.bOffsets = offsets_.data() + unit;
         }
-        for (size_t t = part.firstTile; t < part.endTile; t++) multiply(part, tile, t, unit, part.results ? column : 0);
+        for (size_t t = part.firstTile; t < part.endTile; t++) multiply(part, tile, t, unit, toColumn);
       }
       if (!part.results) finish(part, image, band, column, here);
     }
@@ -293,11 +302,11 @@ class Correlator {
 
   // The right side of a pointwise product are rows of x: whole strips are read in place by the first tile, which leaves
   // a copy for the others; the columns beyond are packed.
-  void multiplyPanel(const Part& part, MatmulTile& tile, size_t column, size_t unit, size_t endColumn) const {
+  void multiplyPanel(const Part& part, MatmulTile& tile, size_t column, size_t toColumn, size_t unit,
+                     size_t endColumn) const {
     const size_t columns = tile.columns, whole = columns / tile_.stripColumns * tile_.stripColumns;
     const UnalignedFloat* rows = part.x + unit * inputPlane_ + column;
     auto* panel = reinterpret_cast<uint32_t*>(part.panel);
-    const size_t toColumn = part.results ? column : 0;
     size_t t = part.firstTile;
     if (whole > 0) {
       tile.b = reinterpret_cast<const uint8_t*>(rows);
@@ -323,22 +332,30 @@ class Correlator {
     tile.b = reinterpret_cast<const uint8_t*>(panel);
     tile.columns = columns;
     for (t++; t < part.endTile; t++) {
-      placeFetch(part, tile, t - part.firstTile, column + part.width, endColumn, unit);
+      placeFetch(part, tile, t, column + part.width, endColumn, unit);
       multiply(part, tile, t, unit, toColumn);
     }
   }
 
-  // While tiles pass over the panel, the next one comes nearer, a line of each row a pass: no prefetcher follows rows
-  // that lie a page apart.
-  void placeFetch(const Part& part, MatmulTile& tile, size_t pass, size_t nextColumn, size_t endColumn,
+  // While a tile passes over the panel, what comes next comes nearer: the next panel, a line of each row a pass, since
+  // no prefetcher follows rows that lie a page apart; else the next tile's filters.
+  void placeFetch(const Part& part, MatmulTile& tile, size_t t, size_t nextColumn, size_t endColumn,
                   size_t unit) const {
+    const size_t pass = t - part.firstTile;
     const size_t stripBytes = tile_.stripColumns * sizeof(float), lines = ceilDivide(stripBytes, 64);
-    const bool isUseful = pass <= lines && nextColumn < endColumn;
-    tile.fetch = isUseful
-                     ? reinterpret_cast<const uint8_t*>(part.x + unit * inputPlane_ + nextColumn) + (pass - 1) * 64 + 63
-                     : reinterpret_cast<const uint8_t*>(part.sums);
-    tile.fetchStride = isUseful ? inputPlane_ * sizeof(float) : 0;
-    tile.fetchStripStride = isUseful ? stripBytes : 0;
+    tile.fetchStripStride = 0;
+    if (pass <= lines && nextColumn < endColumn) {
+      tile.fetch = reinterpret_cast<const uint8_t*>(part.x + unit * inputPlane_ + nextColumn) + (pass - 1) * 64 + 63;
+      tile.fetchStride = inputPlane_ * sizeof(float);
+      tile.fetchStripStride = stripBytes;
+    } else if (t + 1 < part.endTile) {
+      tile.fetchStride = tiles_.height(t + 1) * sizeof(float);
+      tile.fetch =
+          reinterpret_cast<const uint8_t*>(part.filters + tiles_.begin(t + 1) * depth_) + unit * tile.fetchStride;
+    } else {
+      tile.fetch = reinterpret_cast<const uint8_t*>(part.sums);
+      tile.fetchStride = 0;
+    }
   }
 
   void copyImage(const Part& part, const Band& band) const {
@@ -418,6 +435,8 @@ class Correlator {
   bool gathers_ = false;      // columns of the product are gathered from the copied image, position by position
   // Tiles may leave results: with no residual and no more than bounds for an activation.
   bool tilesFinish_ = false;
+  // The same row by row of the copied image: whole vectors of results, so that nothing behind them is touched.
+  bool rowsFinish_ = false;
   float least_ = -__builtin_inff(), most_ = __builtin_inff();
   size_t inputPlane_ = 1, outputPlane_ = 1;
   size_t bandAxis_ = 0, bandEach_ = 0, columnsEach_ = 0;

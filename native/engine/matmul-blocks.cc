@@ -4,16 +4,11 @@
 namespace pare {
 
 MatmulCut::MatmulCut(const TileKernel& tile, size_t m, size_t n, size_t depth, unsigned threads) {
-  // Multiply-adds of four-byte units: a piece of 2^18 takes some microseconds and is worth a thread's while; of pieces
-  // of 2^25, a millisecond, a thread gets several, so that a busy processor delays the others by less.
-  constexpr double leastWork = 0x1p18, ampleWork = 0x1p25;
-  constexpr double mostPieces = 4;  // of a thread
   // Each piece copies or packs the part of B that it passes over, which many rows make cheap; more than fit the second
   // cache level pay again.
   const size_t leastRows = 2 * tile.rows, mostRows = 24 * tile.rows;
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(depth);
-  const auto wanted = static_cast<size_t>(
-      std::min(std::max(1.0, work / leastWork), threads * std::clamp(work / ampleWork / threads, 1.0, mostPieces)));
+  const size_t wanted = piecesWorth(work, threads);
   const size_t strips = ceilDivide(n, tile.stripColumns);
 
   rowPieces = ceilDivide(m, mostRows);

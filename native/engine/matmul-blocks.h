@@ -30,6 +30,16 @@ struct MatmulRight {
   uint32_t flip = 0, bias = 0;  // see MatmulTile
 };
 
+// Pieces that so many multiply-adds of four-byte units are worth: one of 2^18 takes some microseconds and is worth a
+// thread's while; of those of 2^25, a millisecond, a thread gets several, so that a busy processor delays the others by
+// less.
+inline size_t piecesWorth(double work, size_t threads) {
+  constexpr double leastWork = 0x1p18, ampleWork = 0x1p25, mostPieces = 4;  // of a thread
+  const auto each =
+      static_cast<double>(threads) * std::clamp(work / ampleWork / static_cast<double>(threads), 1.0, mostPieces);
+  return threads == 1 ? 1 : static_cast<size_t>(std::clamp(work / leastWork, 1.0, each));
+}
+
 struct MatmulCut {
   size_t rowPieces, rowsEach, columnPieces, columnsEach;
 

@@ -299,7 +299,7 @@ void correct(UnalignedInt32* c, size_t cStride, size_t rows, size_t columns, con
 
 extern const MatmulIntegerKernels matmulIntegerKernels;
 const MatmulIntegerKernels matmulIntegerKernels{
-    .tile = {IntegerArithmetic::streams, tileRows, stripColumns, multiply<IntegerArithmetic>},
+    .tile = {IntegerArithmetic::streams, tileRows, stripColumns, vectorLanes, multiply<IntegerArithmetic>},
     .unitDepth = unitDepth,
     .aShift = {shiftOf({MatmulSide::a, false}), shiftOf({MatmulSide::a, true})},
     .bShift = {shiftOf({MatmulSide::b, false}), shiftOf({MatmulSide::b, true})},

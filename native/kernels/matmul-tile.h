@@ -44,9 +44,10 @@ struct MatmulTile {
 };
 
 struct TileKernel {
-  bool streamsB;        // takes B in place, whole strips and whole units of it
-  size_t rows;          // the most rows of a tile
-  size_t stripColumns;  // columns of a strip of B
+  bool streamsB;         // takes B in place, whole strips and whole units of it
+  size_t rows;           // the most rows of a tile
+  size_t stripColumns;   // columns of a strip of B
+  size_t vectorColumns;  // and of a vector
   void (*multiply)(const MatmulTile& tile);
 };
 

@@ -101,6 +101,6 @@ void matrixVector(const UnalignedFloat* rows, const UnalignedFloat* x, Unaligned
 
 extern const MatmulKernels matmulKernels;
 const MatmulKernels matmulKernels{
-    {true, tileRows, stripColumns, multiply<FloatArithmetic>}, packRows, packColumns, matrixVector};
+    {true, tileRows, stripColumns, vectorLanes, multiply<FloatArithmetic>}, packRows, packColumns, matrixVector};
 
 }  // namespace pare::PARE_LEVEL

@@ -20,6 +20,19 @@ PARE_INLINE FloatVector everySecond(FloatVector a, FloatVector b, EvenLanes<lane
   return __builtin_shufflevector(a, b, lanes...);
 }
 
+// The same in the order that costs least, and what puts such vectors, or sums of them, into their own.
+#if defined(__AVX2__) && !defined(__AVX512F__)
+PARE_INLINE FloatVector everySecondUnordered(FloatVector a, FloatVector b) { return _mm256_shuffle_ps(a, b, 0x88); }
+PARE_INLINE FloatVector inOrder(FloatVector x) {
+  return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(x), 0xd8));
+}
+#else
+PARE_INLINE FloatVector everySecondUnordered(FloatVector a, FloatVector b) {
+  return everySecond(a, b, EvenLanesUpTo<vectorLanes>::Type{});
+}
+PARE_INLINE FloatVector inOrder(FloatVector x) { return x; }
+#endif
+
 PARE_INLINE void spreadRow(const UnalignedFloat* row, size_t width, ptrdiff_t first, size_t stride, float* to,
                            size_t count) {
   const auto limit = static_cast<ptrdiff_t>(width);

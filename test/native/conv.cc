@@ -244,6 +244,20 @@ TEST_P(Conv, EqualsTheDefinition) {
         check(shape, random, activations[turn++ % std::size(activations)], hasBias, hasResidual);
 }
 
+// Tiles leave results, row by row, where rows are whole vectors and the activation no more than bounds.
+TEST_P(Conv, RowsOfWholeVectors) {
+  std::mt19937 random(6);
+  for (const size_t width : {4, 8, 12, 16, 24, 32, 48, 80})
+    for (const size_t stride : {1, 2})
+      for (const Activation& activation : {Activation{}, Activation::relu(), Activation::clip(-0.5f, 0.75f)}) {
+        const ConvAxis rows{.input = 9, .kernel = 3, .stride = stride, .padBegin = 1, .padEnd = 1};
+        const ConvAxis columns{.input = width * stride, .kernel = 3, .stride = stride, .padBegin = 1, .padEnd = 1};
+        check(shapeOf(2, 1, 3, 20, {rows, columns}), random, activation, width % 8 == 0, false);
+        check(shapeOf(1, 2, 4, 14, {{.input = 5, .kernel = 2}, rows, columns}), random, activation, true, false);
+        check(shapeOf(1, 1, 3, 7, {columns}), random, activation, true, false);
+      }
+}
+
 TEST_P(Conv, Depthwise) {
   std::mt19937 random(2);
   size_t turn = 0;

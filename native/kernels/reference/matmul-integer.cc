@@ -76,7 +76,7 @@ void correct(UnalignedInt32* c, size_t cStride, size_t rows, size_t columns, con
 
 extern const MatmulIntegerKernels matmulIntegerKernels;
 const MatmulIntegerKernels matmulIntegerKernels{
-    .tile = {false, tileRows, stripColumns, multiply},
+    .tile = {false, tileRows, stripColumns, 1, multiply},
     .unitDepth = 1,
     .aShift = {0, 0},
     .bShift = {0, 0},

@@ -67,6 +67,6 @@ void matrixVector(const UnalignedFloat* rows, const UnalignedFloat* x, Unaligned
 }  // namespace
 
 extern const MatmulKernels matmulKernels;
-const MatmulKernels matmulKernels{{true, tileRows, stripColumns, multiply}, packRows, packColumns, matrixVector};
+const MatmulKernels matmulKernels{{true, tileRows, stripColumns, 1, multiply}, packRows, packColumns, matrixVector};
 
 }  // namespace pare::PARE_LEVEL
