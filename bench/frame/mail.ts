@@ -1,10 +1,10 @@
-/** Mails of the SpamAssassin corpus as what their writers wrote, and a split that keeps what is alike on one side. */
+/** Mails of the SpamAssassin corpus as their readers see them, and a split that keeps what is alike on one side. */
 import { createRequire } from "node:module";
 import { findPackages } from "../../lib/packages.js";
 import { permutation } from "../../lib/train/examples.js";
 
 export interface Mail {
-  /** Subject and body; no other header, for those name lists, relays and the filter itself. */
+  /** Sender, subject and body; no other header, for those name lists, relays and the filter itself. */
   text: string;
   isSpam: boolean;
   /** Mails with a key in common are of one thread, or one mail sent twice. */
@@ -22,7 +22,7 @@ export function readMails(): Mail[] {
   const corpus = createRequire(__filename)(file) as () => Raw[];
   return corpus().flatMap(({ group, text }) => {
     const mail = parse(text);
-    return mail.text.length < 20 ? [] : [{ ...mail, isSpam: group.startsWith("spam") }];
+    return mail ? [{ ...mail, isSpam: group.startsWith("spam") }] : [];
   });
 }
 
@@ -56,19 +56,36 @@ function groupsOf(mails: readonly Mail[]): Mail[][] {
   return [...groups.values()];
 }
 
-function parse(raw: string): Pick<Mail, "text" | "keys"> {
+/** Undefined for what has no text. */
+function parse(raw: string): Pick<Mail, "text" | "keys"> | undefined {
   const { headers, body } = divide(raw);
   const subject = decodeWords(headers.get("subject") ?? "")
     // The name of a mailing list.
     .replace(/\[[^\]]{1,30}\]/g, " ");
-  const content = written(bodyOf(headers, body));
+  const part = bodyOf(headers, body);
+  const content = written(part.isHtml ? withoutTags(part.text) : part.text);
+  if (oneLine(`${subject}\n${content}`).length < 20) return undefined;
   const letters = (text: string): string => text.toLowerCase().replace(/[^a-z]/g, "");
   const topic = letters(subject.replace(/\b(re|fwd?|aw)\s*:/gi, " "));
   const start = letters(content).slice(0, 120);
+  const seen = written(part.isHtml ? withoutTags(withMarks(part.text)) : part.text, marks)
+    // Rules made of signs, and rows of pictures.
+    .replace(/([^\s\w])\1{2,}/g, "$1$1")
+    .replace(/\b(image|link|quoted)(?:\s+\1\b)+/g, "$1");
   return {
-    text: `${subject}\n${content}`.replace(/\s+/g, " ").trim(),
+    text: oneLine(`${senderOf(headers)}: ${subject}\n${seen}`),
     keys: [...(topic.length >= 8 ? [`subject ${topic}`] : []), ...(start.length >= 40 ? [`body ${start}`] : [])],
   };
+}
+
+const oneLine = (text: string): string => text.replace(/\s+/g, " ").trim();
+
+/** Name and host; hosts that the corpus's makers have put in the place of others say nothing. */
+function senderOf(headers: ReadonlyMap<string, string>): string {
+  const from = decodeWords(headers.get("from") ?? "");
+  const name = from.replace(/<[^>]*>|\S+@\S+|["()]/g, " ").trim();
+  const host = /@([\w.-]+)/.exec(from)?.[1] ?? "";
+  return `${name} ${/taint\.org|example\.|netnoteinc|jmason/i.test(host) ? "" : host}`;
 }
 
 /** Headers by their names in small letters, and what follows the first empty line. */
@@ -85,7 +102,7 @@ function divide(raw: string): { headers: Map<string, string>; body: string } {
 }
 
 /** The first part that is text, plain before HTML, decoded. */
-function bodyOf(headers: ReadonlyMap<string, string>, body: string): string {
+function bodyOf(headers: ReadonlyMap<string, string>, body: string): { text: string; isHtml: boolean } {
   const type = headers.get("content-type") ?? "text/plain";
   const boundary = /boundary="?([^";]+)"?/i.exec(type)?.[1];
   if (/^multipart\//i.test(type) && boundary !== undefined) {
@@ -97,11 +114,11 @@ function bodyOf(headers: ReadonlyMap<string, string>, body: string): string {
     const best =
       parts.find((part) => /^text\/plain/i.test(kindOf(part)) && part.body.trim() !== "") ??
       parts.find((part) => /^(text|multipart)\//i.test(kindOf(part)));
-    return best ? bodyOf(best.headers, best.body) : "";
+    return best ? bodyOf(best.headers, best.body) : { text: "", isHtml: false };
   }
-  if (!/^text\//i.test(type)) return "";
+  if (!/^text\//i.test(type)) return { text: "", isHtml: false };
   const text = decode(body, headers.get("content-transfer-encoding") ?? "");
-  return /^text\/html/i.test(type) || /<html|<body|<table|<br>/i.test(text) ? withoutTags(text) : text;
+  return { text, isHtml: /^text\/html/i.test(type) || /<html|<body|<table|<br>/i.test(text) };
 }
 
 function decode(text: string, encoding: string): string {
@@ -127,12 +144,32 @@ const withoutTags = (html: string): string =>
     .replace(/&amp;/gi, "&")
     .replace(/&#?\w+;/g, " ");
 
+/** With words for what a reader sees and tags show. */
+const withMarks = (html: string): string =>
+  `html ${html
+    .replace(/<!--[\s\S]*?-->/g, "")
+    .replace(/<img\b[^>]*>/gi, " image ")
+    .replace(/<form\b[^>]*>/gi, " form ")
+    .replace(/<a\b[^>]*href[^>]*>/gi, " link ")}`;
+
+/** What stands for lines that were quoted, and for an address of a page with this host. */
+interface Marks {
+  quotation: string;
+  page: (host: string) => string;
+}
+
+const plain: Marks = { quotation: "", page: () => "url" };
+const marks: Marks = { quotation: "quoted", page: (host) => host };
+
 /** Without what a mailing list or an earlier mail has put there: signatures, footers, quotations; addresses and years stand as words. */
-const written = (body: string): string =>
+const written = (body: string, { quotation, page }: Marks = plain): string =>
   body
     .split(/^(?:-- ?|_{10,}.*|-{20,}.*)$/m, 1)[0]!
-    .replace(/^\s*[>|].*$/gm, " ")
-    .replace(/https?:\/\/\S+|www\.\S+/gi, " url ")
+    .replace(/^\s*[>|].*$/gm, ` ${quotation} `)
+    .replace(
+      /https?:\/\/(?:[^\s/@]*@)?([\w.-]*)\S*|(www\.[\w.-]*)\S*/gi,
+      (_, host: string | undefined, bare: string) => ` ${page(host ?? bare)} `,
+    )
     .replace(/\S+@\S+/g, " email ")
     // When a folder was filled.
     .replace(/\b(?:19|20)\d\d\b/g, " year ");
