@@ -16,7 +16,8 @@ export interface TeachingOptions {
   hard?: boolean;
   /**
    * Whether the teacher answers once for each example, and its answers are kept, or again in each step: for outputs larger
-   * than the data itself. Default true. What is held back is answered once in any case.
+   * than the data itself. Default true. What is held back is answered once in any case; with `augment` the teacher sees each
+   * example changed as the student does, and answers in each step.
    */
   cache?: boolean;
 }

@@ -79,8 +79,10 @@ export async function pruneGradually(
         ...{ sparsity: goal, schedule, steps, regrow, scope, importance, epochs: epochsEach },
       },
     },
-    // The teacher has answered for every example by now.
-  ).finally(() => taught?.release());
+  ).catch(async (error: unknown) => {
+    await taught?.release();
+    throw error;
+  });
   try {
     const { trainer } = loop;
     const memo = (loop.memo ??= { before: await loop.measure(), steps: [], epochs: 0, stopped: false }) as Memo;
@@ -121,6 +123,7 @@ export async function pruneGradually(
     return Object.assign(result, { report: reportOf(memo, first.report, shares.length), steps: memo.steps });
   } finally {
     await loop.trainer.release();
+    await taught?.release();
   }
 }
 

@@ -2,7 +2,8 @@
 import { Tensor } from "onnxruntime-common";
 import { PareError } from "../errors.js";
 import { kernels } from "../kernels/index.js";
-import { Build, type Graph } from "../model/index.js";
+import { Build, Model, type Graph } from "../model/index.js";
+import { InferenceSession } from "../run/session.js";
 
 /** Of the model's first input; each example by its own lot. What is held back is never changed. */
 export interface AugmentOptions {
@@ -28,7 +29,7 @@ export function addAugmentation(graph: Graph, options: AugmentOptions, seed: num
     throw new PareError("PARE_OPTION", `shift must be a whole number of pixels; got ${shift}.`);
   if (!(noise >= 0 && Number.isFinite(noise)))
     throw new PareError("PARE_OPTION", `noise must be a deviation of at least 0; got ${noise}.`);
-  const input = graph.inputs.find(({ name }) => !graph.isOverridable(name))!;
+  const input = firstInput(graph);
   const dims = input.dims ?? [];
   if (input.dtype !== "float32")
     throw new PareError("PARE_OPTION", `augmentation changes float32; "${input.name}" is ${input.dtype ?? "unknown"}.`);
@@ -74,6 +75,38 @@ export function addAugmentation(graph: Graph, options: AugmentOptions, seed: num
   graph.sort();
   return (batch, step) => Object.assign({}, ...feeders.map((feed) => feed(batch, step))) as Record<string, Tensor>;
 }
+
+/** The same ahead of the step's graph, for a teacher that must see what its student sees. */
+export class Augmentation {
+  readonly #session: InferenceSession;
+  readonly #augmenter: Augmenter;
+  readonly #input: string;
+
+  constructor(model: Model, options: AugmentOptions, seed: number, { threads }: { threads?: number } = {}) {
+    const { name, dtype = "float32", dims = [] } = firstInput(model.graph);
+    const alone = Model.create({ opset: 18 });
+    alone.graph.addInput(name, dtype, dims);
+    const changed = alone.graph.uniqueName("changed");
+    alone.graph.addNode({ opType: "Identity", inputs: [name], outputs: [changed] });
+    alone.graph.addOutput(changed, dtype, dims);
+    this.#input = name;
+    this.#augmenter = addAugmentation(alone.graph, options, seed);
+    this.#session = new InferenceSession(alone, threads === undefined ? {} : { threads });
+  }
+
+  /** The batch as a step of this number would change it. */
+  async to(batch: Record<string, Tensor>, step: number): Promise<Record<string, Tensor>> {
+    const results = await this.#session.run({ [this.#input]: batch[this.#input]!, ...this.#augmenter(batch, step) });
+    return { ...batch, [this.#input]: results[this.#session.outputNames[0]!]! };
+  }
+
+  release(): Promise<void> {
+    return this.#session.release();
+  }
+}
+
+const firstInput = (graph: Graph): Graph["inputs"][number] =>
+  graph.inputs.find(({ name }) => !graph.isOverridable(name))!;
 
 /** Each picture from its place in a padded one, by the indices of its pixels there: its rows' beginnings and its columns. */
 function moved(

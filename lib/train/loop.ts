@@ -19,7 +19,7 @@ export interface LoopExtras {
   /** What inputs that the loss has added are fed with a batch: tensors whose first dimension counts the examples. */
   answers?: {
     to: (feeds: Record<string, Tensor>) => Promise<Record<string, Tensor>>;
-    /** Whether they are computed once for each example that is trained on, instead of at each step. */
+    /** Whether they are computed once for each example that is trained on, unless that is augmented, instead of at each step. */
     cache: boolean;
   };
   /** Epochs of the whole training, where they are not those of the options. */
@@ -95,6 +95,7 @@ export class Loop {
       hasRates: options.rateOf !== undefined,
       inParts: (options.accumulate ?? 1) > 1,
       ...pick(extras, "masked"),
+      augmentsBefore: extras.answers !== undefined,
     });
     const parts = split(model, data, validation, { trainer: this.trainer, loss, seed, options });
     this.#training = parts.training;
@@ -124,7 +125,8 @@ export class Loop {
       const parts: Record<string, Tensor>[] = [];
       const size = Math.ceil(numbers.length / (this.#options.accumulate ?? 1));
       for (let start = 0; start < numbers.length; start += size) {
-        const part = this.#training.take(numbers.subarray(start, start + size));
+        const taken = this.#training.take(numbers.subarray(start, start + size));
+        const part = await this.trainer.augmented(taken, parts.length, Math.ceil(numbers.length / size));
         parts.push({ ...part, ...(await this.#extend?.(part)) });
       }
       this.#sum += (await this.trainer.step(parts, rate)) * numbers.length;
@@ -177,11 +179,13 @@ export class Loop {
   scores(kind: "change" | "growth"): Promise<Map<string, Float32Array>> {
     const own = this.#trainingOrder;
     const order = permutation(own.length, this.#seed, 2 ** 22 + this.history.length).map((at) => own[at]!);
-    const examples = this.#training;
+    const [examples, extend] = [this.#training, this.#extend];
     return this.trainer.scores(
-      (function* () {
-        for (let start = 0; start < Math.min(order.length, scored.batches * scored.size); start += scored.size)
-          yield examples.take(order.subarray(start, start + scored.size));
+      (async function* () {
+        for (let start = 0; start < Math.min(order.length, scored.batches * scored.size); start += scored.size) {
+          const batch = examples.take(order.subarray(start, start + scored.size));
+          yield { ...batch, ...(await extend?.(batch)) };
+        }
       })(),
       kind,
     );
@@ -216,7 +220,8 @@ export class Loop {
   /** Answers to what is held back never change; those to what is trained on are kept where that is asked for. */
   async #answer({ to, cache }: NonNullable<LoopExtras["answers"]>): Promise<void> {
     this.#heldBack = await this.#heldBack.with(to, this.#heldBackOrder, this.#options);
-    if (cache) this.#training = await this.#training.with(to, this.#trainingOrder, this.#options);
+    if (cache && !this.#options.augment)
+      this.#training = await this.#training.with(to, this.#trainingOrder, this.#options);
     else this.#extend = to;
   }
 

@@ -6,6 +6,7 @@ import { PareError } from "../errors.js";
 import { Build, Weight, type Model } from "../model/index.js";
 import { fuseLayers, fuseStep } from "../rewrite/fusion/index.js";
 import { InferenceSession } from "../run/session.js";
+import { Augmentation } from "./augment.js";
 import type { Examples } from "./examples.js";
 import { addGradients } from "./gradients/index.js";
 import { addHead, buildStep, keepOutputs, takeWeights, variableOf, workingCopy } from "./step.js";
@@ -15,6 +16,8 @@ export interface TrainerOptions extends StepOptions {
   threads?: number;
   /** Whether a step's batch comes in parts. */
   inParts?: boolean;
+  /** Whether batches are changed by `augmented` before a step, for others to see them, instead of in its graph. */
+  augmentsBefore?: boolean;
 }
 
 /** Loss over examples, and the share of right answers where targets are labels. */
@@ -26,6 +29,10 @@ export interface Measure {
 /** Numbers of parts begin where no step's number comes to. */
 const firstPart = 2 ** 44;
 const mostParts = 2 ** 10;
+
+/** Parts are numbered apart from steps: dropout and augmentation draw lots by the number. */
+const numberOf = (step: number, part: number, parts: number): number =>
+  part === parts - 1 ? step : firstPart + step * mostParts + part;
 
 /** A score above every gradient's. */
 const largest = 1e30;
@@ -43,6 +50,7 @@ export class Trainer {
   readonly #session: InferenceSession;
   /** What adds the gradients of a step's parts but the last. */
   readonly #adding: { graph: StepGraph; session: InferenceSession } | undefined;
+  readonly #augmentation: Augmentation | undefined;
   readonly #share = new Tensor("float32", new Float32Array(1), []);
   readonly #rate = new Tensor("float32", new Float32Array(1), []);
   readonly #rates: Tensor;
@@ -52,8 +60,12 @@ export class Trainer {
   #waitedMs = 0;
   #evaluation: { session: InferenceSession; loss: string; correct: string | undefined } | undefined;
 
-  constructor(model: Model, options: TrainerOptions) {
+  constructor(model: Model, { augmentsBefore, ...options }: TrainerOptions) {
     this.#model = model;
+    if (augmentsBefore && options.augment) {
+      this.#augmentation = new Augmentation(model, options.augment, options.seed, options);
+      delete options.augment;
+    }
     this.#options = options;
     this.weights = takeWeights(model);
     const compile = ({ model: graph, variables, updates }: StepGraph): InferenceSession =>
@@ -101,6 +113,11 @@ export class Trainer {
     return this.#graph.variables;
   }
 
+  /** A part of the next step's batch, changed as its graph would, where that is done before it. */
+  async augmented(part: Record<string, Tensor>, index: number, parts: number): Promise<Record<string, Tensor>> {
+    return this.#augmentation ? this.#augmentation.to(part, numberOf(this.steps + 1, index, parts)) : part;
+  }
+
   /** One step on a batch, or on the parts of one; returns its loss. @throws PareError PARE_NAN where that is no number. */
   async step(batch: Record<string, Tensor> | readonly Record<string, Tensor>[], rate: number): Promise<number> {
     this.steps++;
@@ -111,8 +128,7 @@ export class Trainer {
     let sum = 0;
     for (const [i, part] of parts.entries()) {
       const adding = i < parts.length - 1 ? this.#adding : undefined;
-      // Parts are numbered apart from steps: dropout and augmentation draw lots by the number.
-      const number = adding ? firstPart + this.steps * mostParts + i : this.steps;
+      const number = numberOf(this.steps, i, parts.length);
       const value = await this.#run(adding?.session ?? this.#session, adding?.graph ?? this.#graph, part, {
         number,
         share: counts[i]! / all,
@@ -221,6 +237,7 @@ export class Trainer {
   async release(): Promise<void> {
     await this.#session.release();
     await this.#adding?.session.release();
+    await this.#augmentation?.release();
     await this.#evaluation?.session.release();
   }
 
@@ -230,7 +247,7 @@ export class Trainer {
    * where others have the largest score.
    */
   async scores(
-    batches: Iterable<Record<string, Tensor>>,
+    batches: AsyncIterable<Record<string, Tensor>>,
     kind: "change" | "growth",
   ): Promise<Map<string, Float32Array>> {
     const { model, build, loss, variables } = this.#withLoss();
@@ -263,7 +280,7 @@ export class Trainer {
     const zeros = (dims: readonly number[]): Tensor =>
       new Tensor("float32", new Float32Array(dims.reduce((product, dim) => product * dim, 1)), dims);
     let sums = Object.fromEntries(places.map(({ before, dims }) => [before, zeros(dims)]));
-    for (const batch of batches) {
+    for await (const batch of batches) {
       const results = await session.run({ ...batch, ...sums });
       sums = Object.fromEntries(places.map(({ before, after }) => [before, results[after]!]));
     }

@@ -40,6 +40,19 @@ test("the teacher answers once for each example, or again in each step, to the s
   expect(alone.epochs).toHaveLength(3);
 });
 
+test("a teacher sees what the student sees: with itself as the student there is nothing to learn", async () => {
+  const sgd = pare.sgd({ lr: 0.1 });
+  const options = { epochs: 2, batchSize: 32, alpha: 1, optimizer: sgd, augment: { noise: 0.3 }, best: false };
+  for (const accumulate of [1, 3]) {
+    const same = await distill(small(), small(), data, { ...options, accumulate });
+    for (const { trainLoss } of same.epochs) expect(trainLoss).toBeLessThan(1e-6);
+  }
+  // And the examples are changed.
+  const learned = await distill(small(), teacher, data, options);
+  const plain = await distill(small(), teacher, data, { ...options, augment: {} });
+  expect(learned.epochs[0]!.trainLoss).not.toBe(plain.epochs[0]!.trainLoss);
+});
+
 test("values inside the student follow the teacher's, through a regressor that is left out again", async () => {
   const match = { student: "relu1.Relu", teacher: "relu2.Relu", weight: 2 };
   const options = { epochs: 10, batchSize: 32, optimizer };

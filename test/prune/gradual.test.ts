@@ -73,14 +73,16 @@ test("weights come back where the gradient is largest, and the sparsity is kept"
 test("retrains with a teacher's answers instead of the labels", async () => {
   const wrong = { x: data.x, y: Int32Array.from(data.y, (label) => (label + 1) % 3) };
   const still = { epochs: 10, batchSize: 32, optimizer, validation: data };
-  const retrained = (teacher?: { model: Model; alpha: number }): Promise<Model> =>
+  const retrained = (teacher?: { model: Model; alpha: number }, augment?: pare.AugmentOptions): Promise<Model> =>
     prune(trained, {
-      ...{ sparsity: 0.5, steps: 1, scope: "global" },
-      retrain: { ...still, data: wrong, ...(teacher ? { teacher } : {}) },
+      ...{ sparsity: 0.5, steps: 1, scope: "global", regrow: augment ? 0.1 : 0 },
+      retrain: { ...still, data: wrong, ...(teacher ? { teacher } : {}), ...(augment ? { augment } : {}) },
     });
   // Without the labels' share in the loss nothing tells of them but the teacher.
   const taught = await retrained({ model: trained, alpha: 1 });
   expect((await pare.evaluate(taught, data)).accuracy).toBeGreaterThan(0.9);
+  const moved = await retrained({ model: trained, alpha: 1 }, { noise: 0.02 });
+  expect((await pare.evaluate(moved, data)).accuracy).toBeGreaterThan(0.9);
   expect((await pare.evaluate(await retrained(), data)).accuracy).toBeLessThan(0.2);
   const classes = sequential([dense(4)], { input: [2], seed: 1 });
   await expectRejection(retrained({ model: classes, alpha: 1 }), "PARE_SHAPE", /3 classes and the teacher 4/);
