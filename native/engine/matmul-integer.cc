@@ -1,7 +1,11 @@
 // The matrix product of 8-bit integers (see matmul-integer.h).
 #include "engine/matmul-integer.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <span>
+#include <vector>
 
 #include "engine/matmul-blocks.h"
 
@@ -44,12 +48,47 @@ void finishResult(const RequantizeKernels& kernels, const MatmulIntegerArguments
     kernels.toBytes(block, result.grid, result.y + first, result.yStride);
 }
 
+// What a packed value lacks, since it would let the sum of two products saturate.
+struct Excess {
+  uint32_t row, column;
+  int32_t value;
+};
+
+// A packed B: strips of whole columns, the columns' sums, and of saturating kernels' the excesses. Its length is that
+// of the exact kernels', at whose end stands whose it is.
+struct PackedRight {
+  struct End {
+    uint32_t isSaturating, excessCount;
+  };
+  size_t columns = 0, depth = 0;
+  const MatmulIntegerKernels* kernels;
+  size_t mostExcesses = 0;
+
+  PackedRight(const MatmulIntegerKernels& exact, size_t k, size_t n)
+      : columns(ceilDivide(n, exact.tile.stripColumns) * exact.tile.stripColumns),
+        depth(ceilDivide(k, exact.unitDepth)),
+        kernels(&exact),
+        end_(columns * (depth + 1)) {}
+  void setSaturating(size_t k) {
+    kernels = kernels->saturating;
+    depth = ceilDivide(k, kernels->unitDepth);
+    mostExcesses = (end_ - columns * (depth + 1)) * sizeof(uint32_t) / sizeof(Excess);
+  }
+  size_t sums() const { return columns * depth; }  // all in units
+  size_t excesses() const { return columns * (depth + 1); }
+  size_t end() const { return end_; }
+
+ private:
+  size_t end_;
+};
+
 struct IntegerOperands {
   const MatmulIntegerKernels& kernels;
   const RequantizeKernels& requantize;
   const MatmulIntegerArguments& of;
   const Correction& correction;
-  const int32_t* packedSums;  // of the columns of a packed B
+  const int32_t* packedSums;         // of the columns of a packed B
+  std::span<const Excess> excesses;  // of a packed B, by columns
 
   static constexpr bool addsParts = false;
   static constexpr bool sumsColumns = true;
@@ -69,6 +108,7 @@ struct IntegerOperands {
   // `sums` become what A's zero points are multiplied with, k·bZero − the sums of the columns; one zero point for all
   // rows is multiplied right away.
   void finish(size_t row, size_t rows, size_t column, size_t columns, int32_t* sums) const {
+    addExcesses(row, rows, column, columns);
     const bool hasResult = of.result.kind != MatmulIntegerResult::Kind::sums;
     if (!correction.needed()) {
       if (hasResult) finishResult(requantize, of, row, rows, column, columns, nullptr);
@@ -94,6 +134,17 @@ struct IntegerOperands {
     kernels.correct(of.c + row * of.n + column, of.n, rows, columns, oneZero ? nullptr : correction.aZero + row,
                     correction.rowSums ? correction.rowSums + row : nullptr, sums, bZero);
     if (hasResult) finishResult(requantize, of, row, rows, column, columns, nullptr);
+  }
+  void addExcesses(size_t row, size_t rows, size_t column, size_t columns) const {
+    const auto flip = static_cast<uint8_t>(kernels.aShift[of.aSigned] ? 0x80 : 0);
+    auto first = std::ranges::lower_bound(excesses, column, {}, &Excess::column);
+    for (; first != excesses.end() && first->column < column + columns; first++) {
+      // Packed bytes may come from anywhere.
+      if (first->row >= of.k || first->column >= of.n) continue;
+      const uint8_t* a = of.a + row * of.k + first->row;
+      auto* c = reinterpret_cast<UnalignedUint32*>(of.c + row * of.n + first->column);
+      for (size_t i = 0; i < rows; i++) c[i * of.n] += static_cast<uint32_t>((a[i * of.k] ^ flip) * first->value);
+    }
   }
 };
 
@@ -135,6 +186,40 @@ Status prepareCorrection(const Execution& execution, const MatmulIntegerKernels&
   return Status::success();
 }
 
+// Where two neighbouring values of a column add up to more than 128 either way, the second one's excess, by columns.
+// @returns whether there are so few that adding them up afterwards costs less than the saturating kernels save: about
+// four cycles each and row, against an eightieth for a multiply-add.
+bool findExcesses(const uint8_t* b, size_t k, size_t n, bool isSigned, bool transposed, std::vector<Excess>& excesses) {
+  constexpr size_t share = 512, block = 64;
+  constexpr int32_t most = 128;
+  const size_t rowStep = transposed ? 1 : n, columnStep = transposed ? k : 1;
+  const uint8_t flip = isSigned ? 0 : 0x80;
+  const auto sumAt = [&](size_t row, size_t column) {
+    const uint8_t* at = b + row * rowStep + column * columnStep;
+    return static_cast<int8_t>(at[0] ^ flip) + static_cast<int8_t>(at[rowStep] ^ flip);
+  };
+  if (k < 3) return false;  // as many units either way
+  for (size_t row = 0; row + 1 < k; row += 2)
+    for (size_t begin = 0; begin < n; begin += block) {
+      const size_t end = std::min(n, begin + block);
+      int32_t largest = 0;
+      for (size_t column = begin; column < end; column++) largest = std::max(largest, std::abs(sumAt(row, column)));
+      if (largest <= most) continue;
+      for (size_t column = begin; column < end; column++) {
+        const int32_t sum = sumAt(row, column);
+        if (std::abs(sum) > most)
+          excesses.push_back(
+              {static_cast<uint32_t>(row + 1), static_cast<uint32_t>(column), sum - (sum > 0 ? most : -most)});
+      }
+      if (excesses.size() > k * n / share) {
+        excesses.clear();
+        return false;
+      }
+    }
+  std::ranges::stable_sort(excesses, {}, &Excess::column);
+  return true;
+}
+
 }  // namespace
 
 Status matmulInteger(const Execution& execution, const MatmulIntegerArguments& of) {
@@ -145,14 +230,24 @@ Status matmulInteger(const Execution& execution, const MatmulIntegerArguments& o
       finishResult(*execution.kernels.requantize, of, 0, of.m, 0, of.n, nullptr);
     return execution.outcome();
   }
-  const MatmulIntegerKernels& kernels = *execution.kernels.matmulInteger;
-  const size_t depth = ceilDivide(of.k, kernels.unitDepth);
+  PackedRight packed(*execution.kernels.matmulInteger, of.k, of.n);
+  const int32_t* packedSums = nullptr;
+  std::span<const Excess> excesses;
+  if (of.packedB) {
+    PackedRight::End end;
+    std::memcpy(&end, of.packedB + packed.end(), sizeof end);
+    if (end.isSaturating && packed.kernels->saturating) {
+      packed.setSaturating(of.k);
+      excesses = {reinterpret_cast<const Excess*>(of.packedB + packed.excesses()),
+                  std::min<size_t>(end.excessCount, packed.mostExcesses)};
+    }
+    packedSums = reinterpret_cast<const int32_t*>(of.packedB + packed.sums());
+  }
+  const MatmulIntegerKernels& kernels = *packed.kernels;
+  const size_t depth = packed.depth;
   Correction correction;
   if (Status status = prepareCorrection(execution, kernels, of, correction); !status.ok()) return status;
-  const size_t columns = kernels.tile.stripColumns;
-  const int32_t* packedSums =
-      of.packedB ? reinterpret_cast<const int32_t*>(of.packedB + ceilDivide(of.n, columns) * columns * depth) : nullptr;
-  const IntegerOperands operands{kernels, *execution.kernels.requantize, of, correction, packedSums};
+  const IntegerOperands operands{kernels, *execution.kernels.requantize, of, correction, packedSums, excesses};
   MatmulRight right{.packed = of.packedB};
   if (!of.packedB && kernels.tile.streamsB) {
     const bool shifts = kernels.bShift[of.bSigned] != 0, widens = kernels.unitDepth == 2 && of.bSigned;
@@ -173,19 +268,23 @@ size_t packedIntegerByteLength(const KernelTable& kernels, size_t k, size_t n) {
   if (n > SIZE_MAX - columns || k > SIZE_MAX - kernels.matmulInteger->unitDepth ||
       __builtin_mul_overflow(ceilDivide(n, columns) * columns, ceilDivide(k, kernels.matmulInteger->unitDepth) + 1,
                              &bytes) ||
-      __builtin_mul_overflow(bytes, sizeof(uint32_t), &bytes))
+      __builtin_mul_overflow(bytes, sizeof(uint32_t), &bytes) ||
+      __builtin_add_overflow(bytes, sizeof(PackedRight::End), &bytes))
     return 0;
   return bytes;
 }
 
 void packIntegerMatrix(const Execution& execution, const uint8_t* b, size_t k, size_t n, bool isSigned, bool transposed,
                        uint32_t* to) {
-  const MatmulIntegerKernels& kernels = *execution.kernels.matmulInteger;
-  const size_t columns = kernels.tile.stripColumns, strips = ceilDivide(n, columns);
-  const size_t depth = ceilDivide(k, kernels.unitDepth);
+  PackedRight packed(*execution.kernels.matmulInteger, k, n);
+  std::vector<Excess> excesses;
+  const bool isSaturating = packed.kernels->saturating && findExcesses(b, k, n, isSigned, transposed, excesses);
+  if (isSaturating) packed.setSaturating(k);
+  const MatmulIntegerKernels& kernels = *packed.kernels;
+  const size_t columns = kernels.tile.stripColumns, depth = packed.depth;
   const MatmulBytes bytes{MatmulSide::b, isSigned};
-  auto* sums = reinterpret_cast<int32_t*>(to + strips * columns * depth);
-  execution.forEachPiece(strips, [&](size_t s) {
+  auto* sums = reinterpret_cast<int32_t*>(to + packed.sums());
+  execution.forEachPiece(packed.columns / columns, [&](size_t s) {
     const size_t first = s * columns, count = std::min(columns, n - first);
     uint32_t* strip = to + first * depth;
     std::fill_n(sums + first, columns, 0);
@@ -196,6 +295,14 @@ void packIntegerMatrix(const Execution& execution, const uint8_t* b, size_t k, s
       kernels.packColumns(b + first, n, count, k, bytes, strip, columns);
     kernels.columnSums(strip, depth, sums + first);
   });
+  for (const auto& [row, column, value] : excesses) {
+    auto* unit = reinterpret_cast<int8_t*>(to + column / columns * columns * depth + row / kernels.unitDepth * columns +
+                                           column % columns);
+    unit[row % kernels.unitDepth] = static_cast<int8_t>(unit[row % kernels.unitDepth] - value);
+  }
+  if (!excesses.empty()) std::memcpy(to + packed.excesses(), excesses.data(), excesses.size() * sizeof(Excess));
+  const PackedRight::End end{isSaturating, static_cast<uint32_t>(excesses.size())};
+  std::memcpy(to + packed.end(), &end, sizeof end);
 }
 
 }  // namespace pare

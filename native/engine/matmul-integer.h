@@ -36,7 +36,7 @@ struct MatmulIntegerArguments {
 };
 Status matmulInteger(const Execution& execution, const MatmulIntegerArguments& arguments);
 
-// Bytes of a packed [k, n] matrix: the strips, then the sums of the columns; 0 when size_t cannot hold them.
+// Bytes of a packed [k, n] matrix; 0 when size_t cannot hold them. Packing chooses the kernels that the matrix is for.
 size_t packedIntegerByteLength(const KernelTable& kernels, size_t k, size_t n);
 void packIntegerMatrix(const Execution& execution, const uint8_t* b, size_t k, size_t n, bool isSigned, bool transposed,
                        uint32_t* to);

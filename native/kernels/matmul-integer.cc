@@ -9,9 +9,9 @@ namespace pare::PARE_LEVEL {
 namespace {
 
 #if defined(__AVX512VNNI__) || defined(__ARM_FEATURE_DOTPROD)
-constexpr size_t unitDepth = 4;
+constexpr size_t exactDepth = 4;
 #else
-constexpr size_t unitDepth = 2;
+constexpr size_t exactDepth = 2;
 #endif
 
 // Four rows of 16 bytes become four bytes of 16 columns: first words, then the bytes within four words change places.
@@ -24,6 +24,7 @@ PARE_INLINE IntVector fourRows(const uint8_t* from, size_t rowStride) {
 }
 #endif
 
+template <size_t unitDepth>
 struct IntegerArithmetic {
   using Vector = IntVector;
   struct Holder {
@@ -43,7 +44,7 @@ struct IntegerArithmetic {
     return _mm512_xor_si512(fourRows(from, tile.bRowStride), broadcastInt(static_cast<int32_t>(tile.bFlip)));
   }
 #elif defined(__AVX2__)
-  static constexpr bool streams = true;
+  static constexpr bool streams = unitDepth == 2;
   PARE_INLINE static Vector streamB(const uint8_t* from, const MatmulTile& tile) {
     const uint8_t* next = from + tile.bRowStride;
 #if defined(__AVX512F__)
@@ -82,8 +83,12 @@ struct IntegerArithmetic {
 #if defined(__AVX512VNNI__)
     return _mm512_dpbusd_epi32(sum, left, right);
 #elif defined(__AVX512F__)
+    if constexpr (unitDepth == 4)
+      return _mm512_add_epi32(sum, _mm512_madd_epi16(_mm512_maddubs_epi16(left, right), _mm512_set1_epi16(1)));
     return _mm512_add_epi32(sum, _mm512_madd_epi16(left, right));
 #elif defined(__AVX2__)
+    if constexpr (unitDepth == 4)
+      return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(left, right), _mm256_set1_epi16(1)));
     return _mm256_add_epi32(sum, _mm256_madd_epi16(left, right));
 #elif defined(__x86_64__)
     return _mm_add_epi32(sum, _mm_madd_epi16(left, right));
@@ -95,20 +100,21 @@ struct IntegerArithmetic {
 };
 
 // What turns the values of an operand into those that are multiplied: 0 for none.
+template <size_t unitDepth>
 constexpr int32_t shiftOf(MatmulBytes bytes) {
-#if defined(__AVX512VNNI__)
+  if (unitDepth == 2) return 0;
+#if !defined(__ARM_FEATURE_DOTPROD)
   if (bytes.side == MatmulSide::a) return bytes.isSigned ? 128 : 0;
-  return bytes.isSigned ? 0 : -128;
-#elif defined(__ARM_FEATURE_DOTPROD)
-  return bytes.isSigned ? 0 : -128;
-#else
-  static_cast<void>(bytes);
-  return 0;
 #endif
+  return bytes.isSigned ? 0 : -128;
+}
+template <size_t unitDepth>
+constexpr uint8_t flipOf(MatmulBytes bytes) {
+  return shiftOf<unitDepth>(bytes) ? 0x80 : 0;
 }
 
 // A value of one byte as a unit holds it: shifting by 128 either way turns its top bit over.
-template <bool isSigned>
+template <size_t unitDepth, bool isSigned>
 PARE_INLINE uint32_t valueOf(uint8_t byte, uint8_t flip) {
   if constexpr (unitDepth == 4) return static_cast<uint8_t>(byte ^ flip);
   return isSigned ? static_cast<uint16_t>(static_cast<int8_t>(byte)) : byte;
@@ -122,7 +128,7 @@ PARE_INLINE Shorts8 widen(uint64_t bytes, bool isSigned) {
                   : __builtin_convertvector(__builtin_bit_cast(Bytes8, bytes), Shorts8);
 }
 
-template <bool isSigned>
+template <size_t unitDepth, bool isSigned>
 struct ByteUnits {
   uint8_t flip;
   size_t k;
@@ -140,26 +146,28 @@ struct ByteUnits {
   PARE_INLINE uint32_t one(const uint8_t* row, size_t u) const {
     uint32_t unit = 0;
     for (size_t i = 0; i < unitDepth; i++)
-      if (u * unitDepth + i < k) unit |= valueOf<isSigned>(row[u * unitDepth + i], flip) << (i * (32 / unitDepth));
+      if (u * unitDepth + i < k)
+        unit |= valueOf<unitDepth, isSigned>(row[u * unitDepth + i], flip) << (i * (32 / unitDepth));
     return unit;
   }
 };
 
-template <bool isSigned>
+template <size_t unitDepth, bool isSigned>
 void packRowsOf(const uint8_t* from, size_t rowStride, size_t count, size_t k, uint8_t flip, uint32_t* to,
                 size_t stride) {
-  packAlong(ByteUnits<isSigned>{flip, k}, from, rowStride, count, (k + unitDepth - 1) / unitDepth, k / unitDepth, to,
-            stride);
+  packAlong(ByteUnits<unitDepth, isSigned>{flip, k}, from, rowStride, count, (k + unitDepth - 1) / unitDepth,
+            k / unitDepth, to, stride);
 }
 
+template <size_t unitDepth>
 void packRows(const uint8_t* from, size_t rowStride, size_t count, size_t k, MatmulBytes bytes, uint32_t* to,
               size_t stride) {
-  const auto flip = static_cast<uint8_t>(shiftOf(bytes) ? 0x80 : 0);
-  (bytes.isSigned ? packRowsOf<true> : packRowsOf<false>)(from, rowStride, count, k, flip, to, stride);
+  (bytes.isSigned ? packRowsOf<unitDepth, true> : packRowsOf<unitDepth, false>)(from, rowStride, count, k,
+                                                                                flipOf<unitDepth>(bytes), to, stride);
 }
 
 // Units of `lanes` columns, from unitDepth rows.
-template <bool isSigned>
+template <size_t unitDepth, bool isSigned>
 struct ColumnUnits {
   uint8_t flip;
 
@@ -195,10 +203,10 @@ struct ColumnUnits {
 #endif
 };
 
-template <bool isSigned>
+template <size_t unitDepth, bool isSigned>
 void packColumnsOf(const uint8_t* from, size_t rowStride, size_t count, size_t k, uint8_t flip, uint32_t* to,
                    size_t stride) {
-  using Columns = ColumnUnits<isSigned>;
+  using Columns = ColumnUnits<unitDepth, isSigned>;
   const Columns columns{flip};
   const size_t depth = (k + unitDepth - 1) / unitDepth;
   const size_t wholeDepth = k / unitDepth, lastStrip = (count - 1) / stride * stride;
@@ -226,7 +234,7 @@ void packColumnsOf(const uint8_t* from, size_t rowStride, size_t count, size_t k
       for (size_t j = 0; j < here; j++) {
         uint32_t unit = 0;
         for (size_t i = 0; i < rowCount; i++)
-          unit |= valueOf<isSigned>(rows[i * rowStride + j], flip) << (i * (32 / unitDepth));
+          unit |= valueOf<unitDepth, isSigned>(rows[i * rowStride + j], flip) << (i * (32 / unitDepth));
         units[j] = unit;
       }
     }
@@ -234,10 +242,11 @@ void packColumnsOf(const uint8_t* from, size_t rowStride, size_t count, size_t k
   clearPadding(to + lastStrip * depth, stride, count - lastStrip, depth);
 }
 
+template <size_t unitDepth>
 void packColumns(const uint8_t* from, size_t rowStride, size_t count, size_t k, MatmulBytes bytes, uint32_t* to,
                  size_t stride) {
-  const auto flip = static_cast<uint8_t>(shiftOf(bytes) ? 0x80 : 0);
-  (bytes.isSigned ? packColumnsOf<true> : packColumnsOf<false>)(from, rowStride, count, k, flip, to, stride);
+  (bytes.isSigned ? packColumnsOf<unitDepth, true>
+                  : packColumnsOf<unitDepth, false>)(from, rowStride, count, k, flipOf<unitDepth>(bytes), to, stride);
 }
 
 template <class Byte>
@@ -254,25 +263,27 @@ void rowSums(const uint8_t* from, size_t rowStride, size_t count, size_t k, bool
   (isSigned ? rowSumsOf<int8_t> : rowSumsOf<uint8_t>)(from, rowStride, count, k, sums);
 }
 
+template <size_t unitDepth>
 void columnSums(const uint32_t* strip, size_t depth, int32_t* sums) {
+  using Arithmetic = IntegerArithmetic<unitDepth>;
   const uint32_t ones = unitDepth == 4 ? 0x01010101u : 0x00010001u;
   // Several sums a column, since a step waits for the one before.
   constexpr int sumsEach = 4;
-  IntegerArithmetic::Holder sum[sumsEach][stripVectors];
+  typename Arithmetic::Holder sum[sumsEach][stripVectors];
   for (int i = 0; i < sumsEach; i++)
-    for (int v = 0; v < stripVectors; v++) sum[i][v].value = IntegerArithmetic::zero();
-  const auto one = IntegerArithmetic::broadcastA(&ones);
+    for (int v = 0; v < stripVectors; v++) sum[i][v].value = Arithmetic::zero();
+  const auto one = Arithmetic::broadcastA(&ones);
   size_t u = 0;
   for (; u + sumsEach <= depth; u += sumsEach)
 #pragma GCC unroll 4
     for (int i = 0; i < sumsEach; i++)
       for (int v = 0; v < stripVectors; v++)
-        sum[i][v].value = IntegerArithmetic::step(
-            sum[i][v].value, IntegerArithmetic::loadB(strip + (u + i) * stripColumns + v * vectorLanes), one);
+        sum[i][v].value =
+            Arithmetic::step(sum[i][v].value, Arithmetic::loadB(strip + (u + i) * stripColumns + v * vectorLanes), one);
   for (; u < depth; u++)
     for (int v = 0; v < stripVectors; v++)
-      sum[0][v].value = IntegerArithmetic::step(
-          sum[0][v].value, IntegerArithmetic::loadB(strip + u * stripColumns + v * vectorLanes), one);
+      sum[0][v].value =
+          Arithmetic::step(sum[0][v].value, Arithmetic::loadB(strip + u * stripColumns + v * vectorLanes), one);
   for (int v = 0; v < stripVectors; v++)
     storeInts(sums + v * vectorLanes,
               addInts(addInts(addInts(sum[0][v].value, sum[1][v].value), addInts(sum[2][v].value, sum[3][v].value)),
@@ -295,19 +306,39 @@ void correct(UnalignedInt32* c, size_t cStride, size_t rows, size_t columns, con
   }
 }
 
+template <size_t unitDepth>
+constexpr MatmulIntegerKernels kernelsOf() {
+  using Arithmetic = IntegerArithmetic<unitDepth>;
+  return {
+      .tile = {Arithmetic::streams, tileRows, stripColumns, vectorLanes, multiply<Arithmetic>},
+      .unitDepth = unitDepth,
+      .aShift = {shiftOf<unitDepth>({MatmulSide::a, false}), shiftOf<unitDepth>({MatmulSide::a, true})},
+      .bShift = {shiftOf<unitDepth>({MatmulSide::b, false}), shiftOf<unitDepth>({MatmulSide::b, true})},
+      .packRows = packRows<unitDepth>,
+      .packColumns = packColumns<unitDepth>,
+      .rowSums = rowSums,
+      .columnSums = columnSums<unitDepth>,
+      .correct = correct,
+      .saturating = nullptr,
+  };
+}
+
+// Pairs of bytes, whose sums of two products saturate, beside the exact pairs of 16-bit values.
+#if defined(__AVX2__) && !defined(__AVX512VNNI__)
+constexpr MatmulIntegerKernels saturatingKernels = kernelsOf<4>();
+constexpr const MatmulIntegerKernels* saturating = &saturatingKernels;
+#else
+constexpr const MatmulIntegerKernels* saturating = nullptr;
+#endif
+
+constexpr MatmulIntegerKernels withSaturating(MatmulIntegerKernels kernels) {
+  kernels.saturating = saturating;
+  return kernels;
+}
+
 }  // namespace
 
 extern const MatmulIntegerKernels matmulIntegerKernels;
-const MatmulIntegerKernels matmulIntegerKernels{
-    .tile = {IntegerArithmetic::streams, tileRows, stripColumns, vectorLanes, multiply<IntegerArithmetic>},
-    .unitDepth = unitDepth,
-    .aShift = {shiftOf({MatmulSide::a, false}), shiftOf({MatmulSide::a, true})},
-    .bShift = {shiftOf({MatmulSide::b, false}), shiftOf({MatmulSide::b, true})},
-    .packRows = packRows,
-    .packColumns = packColumns,
-    .rowSums = rowSums,
-    .columnSums = columnSums,
-    .correct = correct,
-};
+const MatmulIntegerKernels matmulIntegerKernels = withSaturating(kernelsOf<exactDepth>());
 
 }  // namespace pare::PARE_LEVEL

@@ -4,9 +4,9 @@
 // only. How a level multiplies decides its unit of depth, and what packing does to the values:
 // - dot products of four bytes: VNNI takes A unsigned and B signed, Arm's takes both signed; packing shifts by 128 what
 //   has the other sign, and the zero point moves along.
-// - elsewhere pairs of 16-bit values, exact: |a·b| ≤ 255·255, and a sum of two fits 32 bits. (The saturating pairs of
-// bytes
-//   of SSSE3 are not.)
+// - elsewhere pairs of 16-bit values, exact: |a·b| ≤ 255·255, and a sum of two fits 32 bits. x86's pairs of bytes,
+// which
+//   saturate, are there as well, for a B that cannot make them do so.
 // Floor: 2·m·n·k operations at that rate, or for few rows the bytes of B at the memory's bandwidth.
 #pragma once
 
@@ -43,6 +43,9 @@ struct MatmulIntegerKernels {
   // c[i][j] += aZero[i]·columnTerms[j] − rowSums[i]·bZero[j]; without aZero its factor is 1, without bZero 0.
   void (*correct)(UnalignedInt32* c, size_t cStride, size_t rows, size_t columns, const int32_t* aZero,
                   const int32_t* rowSums, const int32_t* columnTerms, const int32_t* bZero);
+  // Where exact kernels multiply 16-bit values: faster ones of bytes, A unsigned and B signed, right as long as no two
+  // neighbouring values of B, those of rows 2i and 2i + 1, add up to more than 128 either way; or null.
+  const MatmulIntegerKernels* saturating;
 };
 
 }  // namespace pare

@@ -85,6 +85,7 @@ const MatmulIntegerKernels matmulIntegerKernels{
     .rowSums = rowSums,
     .columnSums = columnSums,
     .correct = correct,
+    .saturating = nullptr,
 };
 
 }  // namespace pare::PARE_LEVEL
