@@ -35,6 +35,7 @@ struct IntegerArithmetic {
   PARE_INLINE static void store(void* to, Vector x) { storeInts(to, x); }
 
   static constexpr bool scatters = false, finishes = false;
+  static constexpr size_t stepsTogether = 1;  // more of them want more registers than there are
   // B in place: vectorLanes columns of unitDepth rows.
   static constexpr size_t streamedBytes = vectorLanes;
   static constexpr int unitRows = unitDepth;

@@ -17,6 +17,7 @@ struct FloatArithmetic {
   PARE_INLINE static Vector load(const void* from) { return loadFloats(from); }
   PARE_INLINE static Vector loadB(const void* from) { return loadFloats(from); }
   static constexpr bool scatters = true, finishes = true;
+  static constexpr size_t stepsTogether = 4;
   PARE_INLINE static Vector broadcast(float x) { return broadcastFloat(x); }
   PARE_INLINE static Vector bound(Vector x, const MatmulTile& tile) {
     return atMost(broadcastFloat(tile.most), atLeast(broadcastFloat(tile.least), x));
