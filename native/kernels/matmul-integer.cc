@@ -340,6 +340,6 @@ constexpr MatmulIntegerKernels withSaturating(MatmulIntegerKernels kernels) {
 }  // namespace
 
 extern const MatmulIntegerKernels matmulIntegerKernels;
-const MatmulIntegerKernels matmulIntegerKernels = withSaturating(kernelsOf<exactDepth>());
+constinit const MatmulIntegerKernels matmulIntegerKernels = withSaturating(kernelsOf<exactDepth>());
 
 }  // namespace pare::PARE_LEVEL
