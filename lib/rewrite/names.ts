@@ -32,8 +32,8 @@ function matches(patterns: readonly (string | RegExp)[], names: readonly string[
 export function requireFilter(value: unknown, option: string): void {
   if (value === undefined) return;
   const shape = `${option} must be { include?: [...], exclude?: [...] } of strings and RegExps`;
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new PareError("PARE_OPTION", `${shape}; got ${JSON.stringify(value)}.`);
+  if (typeof value !== "object" || value === null || Array.isArray(value) || isName(value))
+    throw new PareError("PARE_OPTION", `${shape}; got ${isName(value) ? String(value) : JSON.stringify(value)}.`);
   for (const [key, names] of Object.entries(value) as [string, unknown][]) {
     if (key !== "include" && key !== "exclude") throw new PareError("PARE_OPTION", `${shape}; got "${key}".`);
     if (names !== undefined && !(Array.isArray(names) && names.every(isName)))

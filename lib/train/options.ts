@@ -3,7 +3,7 @@ import { PareError } from "../errors.js";
 import type { Batches } from "../data/index.js";
 import type { LongCall } from "../progress.js";
 import type { HistoryRow } from "../report/index.js";
-import type { NameFilter } from "../rewrite/names.js";
+import { requireFilter, type NameFilter } from "../rewrite/names.js";
 import type { AugmentOptions } from "./augment.js";
 import type { Loss, LossName } from "./losses.js";
 import type { Optimizer } from "./optimizers.js";
@@ -82,6 +82,7 @@ export function checked({
   seed = 0,
   validation = 0.1,
   patience,
+  parameters,
 }: TrainOptions): Checked {
   const whole = (value: number, name: string): void => {
     if (!Number.isInteger(value) || value < 1)
@@ -93,6 +94,7 @@ export function checked({
   if (accumulate > batchSize)
     throw new PareError("PARE_OPTION", `accumulate (${accumulate}) is more than batchSize (${batchSize}).`);
   if (patience !== undefined) whole(patience, "patience");
+  requireFilter(parameters, "parameters");
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw new PareError("PARE_OPTION", `seed must be a whole number of at least 0; got ${seed}.`);
   if (typeof validation === "number" && !(validation > 0 && validation < 1))

@@ -1,7 +1,7 @@
 /** Regularizers: what is added to the loss for the size of the weights, or taken off the weights themselves. */
 import { PareError } from "../errors.js";
 import type { Model, Weight } from "../model/index.js";
-import type { NameFilter } from "../rewrite/names.js";
+import { requireFilter, type NameFilter } from "../rewrite/names.js";
 
 export interface RegularizeOptions {
   /**
@@ -29,6 +29,7 @@ function regularizer(
 ): Regularizer {
   if (!(lambda >= 0 && Number.isFinite(lambda)))
     throw new PareError("PARE_OPTION", `the λ of ${kind} must be at least 0; got ${lambda}.`);
+  requireFilter(parameters, "parameters");
   const fitting = kind === "l1" ? ["penalty", "proximal"] : ["penalty", "decoupled"];
   if (!fitting.includes(form))
     throw new PareError("PARE_OPTION", `${kind} has the forms ${fitting.join(" and ")}; got ${form}.`);

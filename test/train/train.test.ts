@@ -1,6 +1,6 @@
 /** The training loop: it learns, it repeats itself, it stops, and says what is wrong. */
 import * as pare from "../../lib/index.js";
-import { compile, Tensor, train, type Batch, type Epoch, type Model } from "../../lib/index.js";
+import { compile, Tensor, train, type Batch, type Epoch, type Model, type NameFilter } from "../../lib/index.js";
 import { expectRejection } from "../errors.js";
 import { spirals } from "./spirals.js";
 
@@ -209,6 +209,11 @@ test("weights in Constant nodes learn as initializers do, running statistics of 
   }
 });
 
+test("a regularizer takes parameters by a filter alone", () => {
+  for (const none of ["hidden", /hidden/])
+    expect(() => pare.l1(0.1, { parameters: none as NameFilter })).toThrow(/parameters must be .* got .*hidden/);
+});
+
 test("says what is wrong with data and options", async () => {
   const good = spirals(60);
   const labels = Array.from(good.y);
@@ -225,6 +230,7 @@ test("says what is wrong with data and options", async () => {
     [good, { validation: 0 }, "PARE_OPTION", /always held back/],
     [good, { loss: "mean" as "mse" }, "PARE_OPTION", /no loss "mean"/],
     [good, { parameters: { include: ["nothing"] } }, "PARE_OPTION", /no weight of the model is trained/],
+    [good, { parameters: /W/ as NameFilter }, "PARE_OPTION", /parameters must be .*got \/W\//],
     [good, { output: "z" }, "PARE_OPTION", /no output "z"/],
     [good, { optimizer: pare.sgd({ lr: 1e30 }) }, "PARE_NAN", /loss of step \d+ is/],
   ];
