@@ -42,5 +42,5 @@ export function requireFilter(value: unknown, option: string): void {
 }
 
 // Not instanceof: a pattern may come from another realm.
-const isName = (name: unknown): boolean =>
+const isName = (name: unknown): name is string | RegExp =>
   typeof name === "string" || Object.prototype.toString.call(name) === "[object RegExp]";
