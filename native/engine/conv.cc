@@ -58,12 +58,14 @@ Status depthwise(const Execution& execution, const ConvShape& shape, const Unali
   const size_t outputPlanes = shared.filters * shared.outputHeight * shared.outputWidth;
   if (planes == 0 || outputPlanes == 0) return execution.outcome();
 
-  // Pieces of some microseconds, as many for each thread: several planes, or bands of a large one, whose rows go by
-  // fours.
+  // Pieces of some microseconds, several of them as many for each thread: planes, or bands of a large one, whose rows
+  // go by fours.
   constexpr size_t elementsEach = 32768, largePlane = 131072;
   const size_t threads = std::max(1u, execution.threads);
   const size_t plane = std::max(outputPlanes, vertical.input * horizontal.input);
-  const size_t planesEach = ceilDivide(planes, ceilDivide(ceilDivide(planes * plane, elementsEach), threads) * threads);
+  size_t pieces = ceilDivide(planes * plane, elementsEach);
+  if (pieces > 1) pieces = ceilDivide(pieces, threads) * threads;
+  const size_t planesEach = ceilDivide(planes, pieces);
   const size_t bands = std::min(ceilDivide(outputPlanes, largePlane), ceilDivide(shared.outputHeight, 8));
   const size_t rowsEach = ceilDivide(ceilDivide(shared.outputHeight, bands), 4) * 4;
   std::atomic<bool> noMemory{false};

@@ -60,26 +60,23 @@ struct PackedRight {
   struct End {
     uint32_t isSaturating, excessCount;
   };
-  size_t columns = 0, depth = 0;
+  size_t columns, depth, end;
   const MatmulIntegerKernels* kernels;
   size_t mostExcesses = 0;
 
   PackedRight(const MatmulIntegerKernels& exact, size_t k, size_t n)
       : columns(ceilDivide(n, exact.tile.stripColumns) * exact.tile.stripColumns),
         depth(ceilDivide(k, exact.unitDepth)),
-        kernels(&exact),
-        end_(columns * (depth + 1)) {}
+        end(columns * (depth + 1)),
+        kernels(&exact) {}
   void setSaturating(size_t k) {
     kernels = kernels->saturating;
     depth = ceilDivide(k, kernels->unitDepth);
-    mostExcesses = (end_ - columns * (depth + 1)) * sizeof(uint32_t) / sizeof(Excess);
+    mostExcesses = (end - columns * (depth + 1)) * sizeof(uint32_t) / sizeof(Excess);
   }
-  size_t sums() const { return columns * depth; }  // all in units
+  // Where they begin, as `end` in units.
+  size_t sums() const { return columns * depth; }
   size_t excesses() const { return columns * (depth + 1); }
-  size_t end() const { return end_; }
-
- private:
-  size_t end_;
 };
 
 struct IntegerOperands {
@@ -235,7 +232,7 @@ Status matmulInteger(const Execution& execution, const MatmulIntegerArguments& o
   std::span<const Excess> excesses;
   if (of.packedB) {
     PackedRight::End end;
-    std::memcpy(&end, of.packedB + packed.end(), sizeof end);
+    std::memcpy(&end, of.packedB + packed.end, sizeof end);
     if (end.isSaturating && packed.kernels->saturating) {
       packed.setSaturating(of.k);
       excesses = {reinterpret_cast<const Excess*>(of.packedB + packed.excesses()),
@@ -302,7 +299,7 @@ void packIntegerMatrix(const Execution& execution, const uint8_t* b, size_t k, s
   }
   if (!excesses.empty()) std::memcpy(to + packed.excesses(), excesses.data(), excesses.size() * sizeof(Excess));
   const PackedRight::End end{isSaturating, static_cast<uint32_t>(excesses.size())};
-  std::memcpy(to + packed.end(), &end, sizeof end);
+  std::memcpy(to + packed.end, &end, sizeof end);
 }
 
 }  // namespace pare

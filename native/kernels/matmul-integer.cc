@@ -308,7 +308,7 @@ void correct(UnalignedInt32* c, size_t cStride, size_t rows, size_t columns, con
 }
 
 template <size_t unitDepth>
-constexpr MatmulIntegerKernels kernelsOf() {
+constexpr MatmulIntegerKernels kernelsOf(const MatmulIntegerKernels* saturating) {
   using Arithmetic = IntegerArithmetic<unitDepth>;
   return {
       .tile = {Arithmetic::streams, tileRows, stripColumns, vectorLanes, multiply<Arithmetic>},
@@ -320,26 +320,21 @@ constexpr MatmulIntegerKernels kernelsOf() {
       .rowSums = rowSums,
       .columnSums = columnSums<unitDepth>,
       .correct = correct,
-      .saturating = nullptr,
+      .saturating = saturating,
   };
 }
 
 // Pairs of bytes, whose sums of two products saturate, beside the exact pairs of 16-bit values.
 #if defined(__AVX2__) && !defined(__AVX512VNNI__)
-constexpr MatmulIntegerKernels saturatingKernels = kernelsOf<4>();
+constexpr MatmulIntegerKernels saturatingKernels = kernelsOf<4>(nullptr);
 constexpr const MatmulIntegerKernels* saturating = &saturatingKernels;
 #else
 constexpr const MatmulIntegerKernels* saturating = nullptr;
 #endif
 
-constexpr MatmulIntegerKernels withSaturating(MatmulIntegerKernels kernels) {
-  kernels.saturating = saturating;
-  return kernels;
-}
-
 }  // namespace
 
 extern const MatmulIntegerKernels matmulIntegerKernels;
-constinit const MatmulIntegerKernels matmulIntegerKernels = withSaturating(kernelsOf<exactDepth>());
+constinit const MatmulIntegerKernels matmulIntegerKernels = kernelsOf<exactDepth>(saturating);
 
 }  // namespace pare::PARE_LEVEL

@@ -4,9 +4,8 @@
 // only. How a level multiplies decides its unit of depth, and what packing does to the values:
 // - dot products of four bytes: VNNI takes A unsigned and B signed, Arm's takes both signed; packing shifts by 128 what
 //   has the other sign, and the zero point moves along.
-// - elsewhere pairs of 16-bit values, exact: |a·b| ≤ 255·255, and a sum of two fits 32 bits. x86's pairs of bytes,
-// which
-//   saturate, are there as well, for a B that cannot make them do so.
+// - elsewhere pairs of 16-bit values, exact: |a·b| ≤ 255·255, and a sum of two fits 32 bits. Pairs of bytes, as x86 has
+//   them, saturate; they are there as well, for a B that cannot make them do so.
 // Floor: 2·m·n·k operations at that rate, or for few rows the bytes of B at the memory's bandwidth.
 #pragma once
 
